@@ -1,0 +1,220 @@
+//! `AddrB3`: the address of an object is the BLAKE3 hash of its bytes.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+use std::io;
+use std::str::FromStr;
+
+const PREFIX: &str = "b3:";
+const HEX_DIGITS: usize = 64;
+
+/// The BLAKE3 address of an object: `b3:` and 64 lowercase hexadecimal digits.
+///
+/// ```
+/// use ron_app_sdk::AddrB3;
+///
+/// let address = AddrB3::of(b"hello");
+/// assert_eq!(
+///     address.to_string(),
+///     "b3:ea8f163db38682925e4491c5e58d4bb3506ef8c14eb78a86e908c5624a67200f"
+/// );
+/// assert_eq!(address.to_string().parse(), Ok(address));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AddrB3([u8; 32]);
+
+impl AddrB3 {
+    /// The address of these bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(*blake3::hash(bytes).as_bytes())
+    }
+
+    /// Computes the address of bytes that come in parts.
+    pub fn hasher() -> AddressHasher {
+        AddressHasher(blake3::Hasher::new())
+    }
+
+    /// The address with this digest.
+    pub const fn from_digest(digest: [u8; 32]) -> Self {
+        Self(digest)
+    }
+
+    /// The digest.
+    pub const fn digest(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// The text form, on the stack.
+    fn text(&self) -> [u8; PREFIX.len() + HEX_DIGITS] {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = [0; PREFIX.len() + HEX_DIGITS];
+        text[..PREFIX.len()].copy_from_slice(PREFIX.as_bytes());
+        for (pair, byte) in text[PREFIX.len()..].chunks_exact_mut(2).zip(self.0) {
+            pair[0] = DIGITS[usize::from(byte >> 4)];
+            pair[1] = DIGITS[usize::from(byte & 15)];
+        }
+        text
+    }
+}
+
+/// Computes an [`AddrB3`] from bytes that are written to it.
+#[derive(Clone, Debug)]
+pub struct AddressHasher(blake3::Hasher);
+
+impl AddressHasher {
+    /// The address of what was written.
+    pub fn finish(&self) -> AddrB3 {
+        AddrB3(*self.0.finalize().as_bytes())
+    }
+}
+
+impl io::Write for AddressHasher {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl fmt::Display for AddrB3 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(std::str::from_utf8(&self.text()).map_err(|_| fmt::Error)?)
+    }
+}
+
+impl fmt::Debug for AddrB3 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for AddrB3 {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        let hex = text.strip_prefix(PREFIX).ok_or(AddressError::Prefix)?;
+        if hex.len() != HEX_DIGITS {
+            return Err(AddressError::Length(hex.len()));
+        }
+        let digit = |byte: u8| match byte {
+            b'0'..=b'9' => Ok(byte - b'0'),
+            b'a'..=b'f' => Ok(byte - b'a' + 10),
+            _ => Err(AddressError::Digit),
+        };
+        let mut digest = [0; 32];
+        for (byte, pair) in digest.iter_mut().zip(hex.as_bytes().chunks_exact(2)) {
+            *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+        }
+        Ok(Self(digest))
+    }
+}
+
+impl Serialize for AddrB3 {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let text = self.text();
+        serializer.serialize_str(std::str::from_utf8(&text).map_err(serde::ser::Error::custom)?)
+    }
+}
+
+impl<'de> Deserialize<'de> for AddrB3 {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl serde::de::Visitor<'_> for Text {
+            type Value = AddrB3;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an address (b3: and 64 lowercase hexadecimal digits)")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<AddrB3, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_str(Text)
+    }
+}
+
+/// Why a text is not an [`AddrB3`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AddressError {
+    /// It does not start with `b3:`.
+    #[error("an address starts with b3:")]
+    Prefix,
+    /// Not 64 digits after the prefix.
+    #[error("an address has 64 hexadecimal digits after b3:, this one has {0}")]
+    Length(usize),
+    /// A character other than `0-9` and `a-f`.
+    #[error("an address has only the digits 0-9 and a-f after b3:")]
+    Digit,
+}
+
+/// An object's address as an argument: an [`AddrB3`], or a text that is checked when the call starts.
+#[derive(Clone, Copy, Debug)]
+pub struct Address(pub(crate) Result<AddrB3, AddressError>);
+
+impl From<AddrB3> for Address {
+    fn from(address: AddrB3) -> Self {
+        Self(Ok(address))
+    }
+}
+
+impl From<&AddrB3> for Address {
+    fn from(address: &AddrB3) -> Self {
+        Self(Ok(*address))
+    }
+}
+
+impl From<&str> for Address {
+    fn from(text: &str) -> Self {
+        Self(text.parse())
+    }
+}
+
+impl From<&String> for Address {
+    fn from(text: &String) -> Self {
+        Self(text.parse())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn malformed_texts_are_refused_with_the_rule() {
+        let good = AddrB3::of(b"x").to_string();
+        let parse = |text: &str| text.parse::<AddrB3>();
+        assert_eq!(parse("sha256:00"), Err(AddressError::Prefix));
+        assert_eq!(parse("b3:00"), Err(AddressError::Length(2)));
+        assert_eq!(parse(&good.to_uppercase()), Err(AddressError::Prefix));
+        assert_eq!(
+            parse(&format!("b3:{}", "F".repeat(64))),
+            Err(AddressError::Digit)
+        );
+        assert_eq!(parse(&format!("{good} ")), Err(AddressError::Length(65)));
+        assert_eq!(
+            parse(&format!("b3:{}", "é".repeat(32))),
+            Err(AddressError::Digit)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn text_round_trips(digest: [u8; 32]) {
+            let address = AddrB3::from_digest(digest);
+            prop_assert_eq!(address.to_string().parse::<AddrB3>().unwrap(), address);
+            let json = serde_json::to_string(&address).unwrap();
+            prop_assert_eq!(serde_json::from_str::<AddrB3>(&json).unwrap(), address);
+        }
+
+        #[test]
+        fn arbitrary_text_never_panics(text: String) {
+            let _ = text.parse::<AddrB3>();
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Idempotency keys: one per logical mutation, the same on every attempt.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+use zeroize::Zeroize;
+
+/// The longest idempotency key in bytes.
+pub const MAX_IDEM_KEY: usize = 64;
+
+/// The key under which a gateway recognises a mutation that it has already executed: 1 to 64 characters
+/// of `A-Z a-z 0-9 . _ : ~ -`.
+///
+/// A key is a secret: whoever knows it could learn the result of somebody's call. `Debug` does not
+/// show it, and it is wiped when dropped.
+///
+/// ```
+/// use ron_app_sdk::IdemKey;
+///
+/// let key = IdemKey::new("invoice-2024-0001")?;
+/// assert_eq!(format!("{key:?}"), "IdemKey(redacted)");
+/// # Ok::<(), ron_app_sdk::IdemKeyError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct IdemKey {
+    bytes: [u8; MAX_IDEM_KEY],
+    len: u8,
+}
+
+impl IdemKey {
+    /// A key of the application's own, which lets a mutation be repeated by another process.
+    ///
+    /// # Errors
+    /// [`IdemKeyError`] where the text breaks a rule.
+    pub fn new(text: &str) -> Result<Self, IdemKeyError> {
+        if text.is_empty() || text.len() > MAX_IDEM_KEY {
+            return Err(IdemKeyError::Length(text.len()));
+        }
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._:~-".contains(&byte);
+        if !text.bytes().all(allowed) {
+            return Err(IdemKeyError::Character);
+        }
+        let mut bytes = [0; MAX_IDEM_KEY];
+        bytes[..text.len()].copy_from_slice(text.as_bytes());
+        Ok(Self {
+            bytes,
+            len: text.len() as u8,
+        })
+    }
+
+    /// A fresh key of 128 random bits, as 32 hexadecimal digits.
+    ///
+    /// # Errors
+    /// Where the operating system has no randomness to give.
+    pub fn random() -> Result<Self, getrandom::Error> {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut random = [0; 16];
+        getrandom::fill(&mut random)?;
+        let mut bytes = [0; MAX_IDEM_KEY];
+        for (pair, byte) in bytes.chunks_exact_mut(2).zip(random) {
+            pair[0] = DIGITS[usize::from(byte >> 4)];
+            pair[1] = DIGITS[usize::from(byte & 15)];
+        }
+        random.zeroize();
+        Ok(Self { bytes, len: 32 })
+    }
+
+    /// The key itself. Keep it out of logs.
+    pub fn expose(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..usize::from(self.len)]).unwrap_or_default()
+    }
+}
+
+impl Drop for IdemKey {
+    fn drop(&mut self) {
+        self.bytes.zeroize();
+    }
+}
+
+impl fmt::Debug for IdemKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("IdemKey(redacted)")
+    }
+}
+
+impl Serialize for IdemKey {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.expose())
+    }
+}
+
+impl<'de> Deserialize<'de> for IdemKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl serde::de::Visitor<'_> for Text {
+            type Value = IdemKey;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an idempotency key")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<IdemKey, E> {
+                IdemKey::new(text).map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_str(Text)
+    }
+}
+
+/// Why a text is not an [`IdemKey`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum IdemKeyError {
+    /// Empty or too long.
+    #[error("an idempotency key has 1 to {MAX_IDEM_KEY} characters, this one has {0}")]
+    Length(usize),
+    /// A character outside of the allowed ones.
+    #[error("an idempotency key has only the characters A-Z a-z 0-9 . _ : ~ -")]
+    Character,
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rules_hold_at_their_bounds() {
+        assert!(IdemKey::new(&"k".repeat(64)).is_ok());
+        assert_eq!(IdemKey::new(&"k".repeat(65)), Err(IdemKeyError::Length(65)));
+        assert_eq!(IdemKey::new(""), Err(IdemKeyError::Length(0)));
+        assert_eq!(IdemKey::new("a b"), Err(IdemKeyError::Character));
+        assert_eq!(IdemKey::new("a\"b"), Err(IdemKeyError::Character));
+        assert_eq!(IdemKey::new("ä"), Err(IdemKeyError::Character));
+    }
+
+    #[test]
+    fn random_keys_differ_and_are_valid() {
+        let key = IdemKey::random().unwrap();
+        assert_eq!(IdemKey::new(key.expose()).unwrap(), key);
+        assert_eq!(key.expose().len(), 32);
+        assert_ne!(IdemKey::random().unwrap(), key);
+    }
+
+    #[test]
+    fn debug_and_errors_do_not_show_it() {
+        let key = IdemKey::new("canary-key").unwrap();
+        assert!(!format!("{key:?}").contains("canary"));
+        let error = serde_json::from_str::<IdemKey>(r#""canary key""#).unwrap_err();
+        assert!(!error.to_string().contains("canary"));
+    }
+}

@@ -1,0 +1,218 @@
+//! What a gateway says in a reply's meta.
+
+use crate::address::AddrB3;
+use crate::range::ByteRange;
+use serde::{Deserialize, Serialize};
+
+/// The longest detail of an error, in characters.
+const MAX_DETAIL: usize = 200;
+
+/// Whether a call took effect at the gateway. Reads have no effect: they are always `No`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Executed {
+    /// It certainly did not.
+    No,
+    /// It certainly did.
+    Yes,
+    /// Nobody can say: a connection was lost, or the gateway was interrupted.
+    Unknown,
+}
+
+/// Why a gateway refused a call. The list is closed; the status code decides the error's kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Reason {
+    /// 400: the meta is not the operation's DTO, or a field breaks its rule.
+    SchemaViolation,
+    /// 400: HELLO offered no version that the gateway speaks.
+    UnsupportedVersion,
+    /// 401: the capability's time is over.
+    CapabilityExpired,
+    /// 403: no capability was sent.
+    CapabilityMissing,
+    /// 403: the capability is not in the token format.
+    CapabilityMalformed,
+    /// 403: the capability does not allow this call.
+    CapabilityDenied,
+    /// 404: no object, path, name or topic of that name.
+    NotFound,
+    /// 404: the plane has no such operation.
+    UnknownOperation,
+    /// 408: the deadline had passed before the call was executed.
+    DeadlineExceeded,
+    /// 409: the same idempotency key came with another request.
+    IdempotencyMismatch,
+    /// 413: the body, object or range is longer than one envelope; `size` says how long.
+    TooLarge,
+    /// 416: the range starts past the object's end; `size` says where that is.
+    RangeNotSatisfiable,
+    /// 429: more calls at once on this connection than HELLO allowed.
+    TooManyInFlight,
+    /// 429: above the subject's rate or quota.
+    RateLimited,
+    /// 499: the caller cancelled it.
+    Cancelled,
+    /// 500: a fault of the gateway.
+    Internal,
+    /// 501: no such plane.
+    UnknownPlane,
+    /// 503: the gateway cannot serve it now.
+    Unavailable,
+    /// 507: the store is full.
+    StorageFull,
+}
+
+impl Reason {
+    /// The status code that goes with it.
+    pub const fn code(self) -> u16 {
+        match self {
+            Self::SchemaViolation | Self::UnsupportedVersion => 400,
+            Self::CapabilityExpired => 401,
+            Self::CapabilityMissing | Self::CapabilityMalformed | Self::CapabilityDenied => 403,
+            Self::NotFound | Self::UnknownOperation => 404,
+            Self::DeadlineExceeded => 408,
+            Self::IdempotencyMismatch => 409,
+            Self::TooLarge => 413,
+            Self::RangeNotSatisfiable => 416,
+            Self::TooManyInFlight | Self::RateLimited => 429,
+            Self::Cancelled => super::CODE_CANCELLED,
+            Self::Internal => 500,
+            Self::UnknownPlane => 501,
+            Self::Unavailable => 503,
+            Self::StorageFull => 507,
+        }
+    }
+
+    /// The token on the wire.
+    pub fn token(self) -> String {
+        match serde_json::to_value(self) {
+            Ok(serde_json::Value::String(token)) => token,
+            _ => String::new(),
+        }
+    }
+}
+
+/// The meta of every reply with a code of 400 or above.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ErrorReply {
+    /// Why.
+    pub reason: Reason,
+    /// Whether the call took effect all the same.
+    pub executed: Executed,
+    /// A sentence for a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// When to try again, in milliseconds from now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
+    /// The object's size in bytes, with 413 and 416.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+}
+
+impl ErrorReply {
+    /// A refusal of a call that was not executed.
+    pub fn not_executed(reason: Reason) -> Self {
+        Self {
+            reason,
+            executed: Executed::No,
+            detail: None,
+            retry_after_ms: None,
+            size: None,
+        }
+    }
+
+    /// The same with a sentence for a person, of which the first 200 characters count.
+    #[must_use]
+    pub fn with_detail(mut self, detail: impl AsRef<str>) -> Self {
+        // A text that quotes its peer could otherwise grow beyond what a meta may hold.
+        let printable = detail.as_ref().chars().filter(|c| !c.is_control());
+        self.detail = Some(printable.take(MAX_DETAIL).collect());
+        self
+    }
+
+    /// The same with the object's size.
+    #[must_use]
+    pub fn with_size(mut self, size: u64) -> Self {
+        self.size = Some(size);
+        self
+    }
+}
+
+/// The meta of a successful storage `put`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoragePutReply {
+    /// Always [`Executed::Yes`].
+    pub executed: Executed,
+    /// Whether this is the recorded result of an earlier attempt.
+    pub replayed: bool,
+    /// The BLAKE3 address of what was stored.
+    pub address: AddrB3,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+/// The meta of a successful `get` or `head`, of storage and edge. The body, if any, is the object, or
+/// the range that `range` names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ObjectReply {
+    /// Always [`Executed::No`]: a read has no effect.
+    pub executed: Executed,
+    /// The BLAKE3 address of the whole object.
+    pub address: AddrB3,
+    /// The whole object's size in bytes.
+    pub size: u64,
+    /// With code 206: which bytes of the object the body is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range: Option<ByteRange>,
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_travel_in_the_documented_form() {
+        let reply = ErrorReply::not_executed(Reason::TooLarge)
+            .with_detail("longer than one envelope")
+            .with_size(2_000_000);
+        let text = serde_json::to_string(&reply).unwrap();
+        assert_eq!(
+            text,
+            r#"{"reason":"too_large","executed":"no","detail":"longer than one envelope","size":2000000}"#
+        );
+        assert_eq!(serde_json::from_str::<ErrorReply>(&text).unwrap(), reply);
+    }
+
+    #[test]
+    fn a_detail_is_short_and_printable() {
+        let detail = |text: &str| {
+            let reply = ErrorReply::not_executed(Reason::NotFound).with_detail(text);
+            reply.detail.unwrap()
+        };
+        assert_eq!(detail("a\u{1}\nb"), "ab");
+        assert_eq!(detail(&"é".repeat(5000)).chars().count(), 200);
+    }
+
+    #[test]
+    fn reply_metas_are_strict() {
+        let unknown = r#"{"reason":"not_found","executed":"no","hint":"x"}"#;
+        assert!(serde_json::from_str::<ErrorReply>(unknown).is_err());
+        let unknown = r#"{"reason":"not_in_the_list","executed":"no"}"#;
+        assert!(serde_json::from_str::<ErrorReply>(unknown).is_err());
+        let nested = "[".repeat(100_000);
+        assert!(serde_json::from_str::<ObjectReply>(&nested).is_err());
+    }
+
+    #[test]
+    fn reasons_have_their_tokens_and_codes() {
+        assert_eq!(Reason::TooManyInFlight.token(), "too_many_in_flight");
+        assert_eq!(Reason::TooManyInFlight.code(), 429);
+    }
+}
