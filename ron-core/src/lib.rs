@@ -1,6 +1,7 @@
 //! ron-app-sdk: applications talk to RON nodes.
 
 pub mod oap;
+pub mod session;
 
 mod address;
 mod edge_path;
