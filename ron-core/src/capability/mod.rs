@@ -1,0 +1,156 @@
+//! Capabilities: what a caller may do, as a token that travels with every call.
+
+mod macaroon;
+
+pub use macaroon::{Caveat, Macaroon, MacaroonError};
+
+use crate::error::{ErrorKind, SdkError};
+use crate::oap::MAX_CAPABILITY;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::Engine as _;
+use std::fmt;
+use std::sync::Arc;
+use zeroize::Zeroizing;
+
+/// The environment variable that holds a capability as base64url.
+pub const CAPABILITY_VARIABLE: &str = "RON_SDK_CAPABILITY";
+
+/// A capability token: a macaroon in the libmacaroons v2 binary format.
+///
+/// The SDK carries it and does not interpret it. Cloning is cheap, `Debug` shows nothing of it, and its
+/// bytes are wiped when the last clone is dropped.
+#[derive(Clone)]
+pub struct Capability(Arc<Zeroizing<Vec<u8>>>);
+
+impl Capability {
+    /// A capability from the token's bytes.
+    ///
+    /// # Errors
+    /// `Config` where they are not a well-formed token of at most 8 KiB.
+    pub fn from_bytes(bytes: impl Into<Vec<u8>>) -> Result<Self, SdkError> {
+        let bytes = Zeroizing::new(bytes.into());
+        if bytes.len() > MAX_CAPABILITY {
+            return Err(malformed(format_args!(
+                "it has {} bytes, the limit is {MAX_CAPABILITY}",
+                bytes.len()
+            )));
+        }
+        Macaroon::parse(&bytes).map_err(|error| malformed(format_args!("{error}")))?;
+        Ok(Self(Arc::new(bytes)))
+    }
+
+    /// A capability from the token's base64url form, with or without padding.
+    ///
+    /// # Errors
+    /// `Config` where the text is not base64url or its bytes are not a well-formed token.
+    pub fn from_base64url(text: &str) -> Result<Self, SdkError> {
+        let text = text.trim().trim_end_matches('=');
+        let bytes = URL_SAFE_NO_PAD
+            .decode(text)
+            .map_err(|_| malformed(format_args!("it is not base64url")))?;
+        Self::from_bytes(bytes)
+    }
+
+    /// The capability in `RON_SDK_CAPABILITY`.
+    ///
+    /// # Errors
+    /// `Config` where the variable is unset or does not hold a capability.
+    pub fn from_env() -> Result<Self, SdkError> {
+        let text = std::env::var(CAPABILITY_VARIABLE).map_err(|_| {
+            SdkError::new(
+                ErrorKind::Config,
+                format!("{CAPABILITY_VARIABLE} is not set: it takes a capability as base64url"),
+            )
+        })?;
+        Self::from_base64url(&Zeroizing::new(text))
+    }
+
+    /// The token's bytes. Keep them out of logs.
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The token as base64url without padding, as an environment variable or an HTTP header takes it.
+    /// Keep it out of logs.
+    pub fn expose_base64url(&self) -> Zeroizing<String> {
+        Zeroizing::new(URL_SAFE_NO_PAD.encode(self.expose()))
+    }
+}
+
+impl fmt::Debug for Capability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Capability(redacted)")
+    }
+}
+
+fn malformed(why: fmt::Arguments<'_>) -> SdkError {
+    SdkError::new(
+        ErrorKind::Config,
+        format!("capability: not a token in the macaroon v2 format: {why}"),
+    )
+}
+
+/// Where a call takes its capability from.
+#[derive(Clone, Debug)]
+pub struct CapabilitySource(Capability);
+
+impl CapabilitySource {
+    pub(crate) fn current(&self) -> &Capability {
+        &self.0
+    }
+}
+
+impl From<Capability> for CapabilitySource {
+    fn from(capability: Capability) -> Self {
+        Self(capability)
+    }
+}
+
+impl From<&Capability> for CapabilitySource {
+    fn from(capability: &Capability) -> Self {
+        Self(capability.clone())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn token() -> Vec<u8> {
+        Macaroon::mint(b"root key", "ron", b"identifier").encode()
+    }
+
+    #[test]
+    fn a_token_travels_through_base64url() {
+        let capability = Capability::from_bytes(token()).unwrap();
+        let text = capability.expose_base64url();
+        let again = Capability::from_base64url(&text).unwrap();
+        assert_eq!(again.expose(), token());
+        let padded = format!("{}==\n", *text);
+        assert!(Capability::from_base64url(&padded).is_ok());
+    }
+
+    #[test]
+    fn what_is_no_token_is_a_config_error_that_does_not_repeat_it() {
+        for bad in [
+            Capability::from_bytes(b"canary".to_vec()),
+            Capability::from_bytes(Vec::new()),
+            Capability::from_bytes(vec![2; MAX_CAPABILITY + 1]),
+            Capability::from_base64url("canary!"),
+        ] {
+            let error = bad.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Config);
+            assert!(error.to_string().contains("capability"), "{error}");
+            assert!(!format!("{error} {error:?}").contains("canary"), "{error}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_nothing() {
+        let capability = Capability::from_bytes(token()).unwrap();
+        assert_eq!(format!("{capability:?}"), "Capability(redacted)");
+        let source = CapabilitySource::from(&capability);
+        assert!(format!("{source:?}").contains("redacted"));
+    }
+}
