@@ -1,23 +1,36 @@
 //! ron-app-sdk: applications talk to RON nodes.
+//!
+//! Content-addressed **storage** and **edge** fetches with byte ranges, through one gateway, over TLS 1.3.
+//! Every call carries a [`Capability`] and a limit; every mutation carries an idempotency key; what is fetched
+//! by address is hashed and compared. [`RonAppSdk`] is for asynchronous applications,
+//! [`blocking::RonAppSdk`] for threads; both drive the connection themselves, without a task or thread
+//! in between.
+//!
+//! Four floors, each using only those below it: the call (this level), the transport (sockets, TLS, the pool),
+//! the [`session`] (one connection as a state machine without I/O) and [`oap`] (the frames).
 
+pub mod blocking;
 pub mod oap;
 pub mod session;
 
 mod address;
+mod call;
 mod capability;
+mod client;
 mod config;
 mod edge_path;
 mod error;
 mod idempotency;
+mod planes;
 mod range;
-mod transport {
-    pub(crate) mod endpoint;
-}
+mod transport;
 
 pub use address::{AddrB3, Address, AddressError, AddressHasher};
+pub use call::{CallReport, Plain, Report, Reported};
 pub use capability::{
     Capability, CapabilitySource, Caveat, Macaroon, MacaroonError, CAPABILITY_VARIABLE,
 };
+pub use client::{Calls, RonAppSdk};
 pub use config::{
     CacheConfig, IdempotencyConfig, PoolConfig, SdkConfig, SpkiPin, SpkiPinError, Timeouts,
     TlsConfig, Transport,
@@ -25,4 +38,8 @@ pub use config::{
 pub use edge_path::{EdgePath, EdgePathError, MAX_EDGE_PATH};
 pub use error::{ErrorKind, SdkError};
 pub use idempotency::{IdemKey, IdemKeyError, MAX_IDEM_KEY};
+pub use oap::{Executed, MAX_BODY};
+pub use planes::storage::UnverifiedRange;
+pub use planes::ObjectInfo;
 pub use range::{ByteRange, RangeError};
+

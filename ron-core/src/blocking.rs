@@ -1,0 +1,292 @@
+//! `blocking::RonAppSdk`, the face of the SDK for threads: no runtime, no hop to another thread.
+
+use crate::address::{AddrB3, Address};
+use crate::call::{CallReport, CallSettings, Core, Plain, PlaneCall, Report, Reported};
+use crate::capability::CapabilitySource;
+use crate::config::SdkConfig;
+use crate::error::SdkError;
+use crate::idempotency::IdemKey;
+use crate::planes::storage::UnverifiedRange;
+use crate::planes::{edge, storage, ObjectInfo};
+use crate::range::ByteRange;
+use crate::transport::blocking::BlockingTransport;
+use bytes::Bytes;
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A client of one RON gateway.
+///
+/// Cloning is cheap; all clones share their connections, also between threads. A call blocks its thread and
+/// waits for the socket itself; it needs no asynchronous runtime, and must not be made from a task of one.
+///
+/// ```
+/// # fn example(capability: ron_app_sdk::Capability) -> Result<(), ron_app_sdk::SdkError> {
+/// use ron_app_sdk::{blocking::RonAppSdk, SdkConfig};
+/// use std::time::Duration;
+///
+/// let sdk = RonAppSdk::new(SdkConfig::from_env()?)?;
+/// let limit = Duration::from_secs(2);
+/// let address = sdk.storage_put(&capability, b"hello", limit, None)?;
+/// let bytes = sdk.storage_get(&capability, address, limit)?;
+/// assert_eq!(bytes, "hello");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct RonAppSdk(Arc<Core<BlockingTransport>>);
+
+impl RonAppSdk {
+    /// A client with these settings. Nothing is read or connected before the first call.
+    ///
+    /// # Errors
+    /// `Config` where a setting breaks its rule.
+    pub fn new(config: SdkConfig) -> Result<Self, SdkError> {
+        config.validate()?;
+        let transport = BlockingTransport::new(&config)?;
+        Ok(Self(Arc::new(Core::new(config, transport))))
+    }
+
+    /// The short form: calls with this capability, `overall_timeout` as their limit and a fresh
+    /// idempotency key, each of which can be set.
+    pub fn with(&self, capability: impl Into<CapabilitySource>) -> Calls<'_> {
+        Calls {
+            core: &self.0,
+            settings: CallSettings {
+                capability: capability.into(),
+                limit: self.0.config.overall_timeout,
+                idem: None,
+            },
+            report: PhantomData,
+        }
+    }
+
+    /// Stores an object and returns its address. Unless `cache.verify_puts` is off, the address is compared
+    /// with the hash of `body`.
+    ///
+    /// # Errors
+    /// `TooLarge` for a body above 1,015,808 bytes, `IntegrityMismatch` where the gateway stored something
+    /// else, and whatever can befall any call.
+    pub fn storage_put(
+        &self,
+        capability: impl Into<CapabilitySource>,
+        body: &[u8],
+        limit: Duration,
+        key: Option<IdemKey>,
+    ) -> Result<AddrB3, SdkError> {
+        let mut calls = self.with(capability).timeout(limit);
+        calls.settings.idem = key;
+        calls.storage_put(body)
+    }
+
+    /// Fetches an object. Its bytes are hashed and compared with the address.
+    ///
+    /// # Errors
+    /// `NotFound`, `TooLarge` for an object above 1,015,808 bytes (fetch ranges of it instead),
+    /// `IntegrityMismatch`, and whatever can befall any call.
+    pub fn storage_get(
+        &self,
+        capability: impl Into<CapabilitySource>,
+        address: impl Into<Address>,
+        limit: Duration,
+    ) -> Result<Bytes, SdkError> {
+        let calls = self.with(capability).timeout(limit);
+        calls.storage_get(address)
+    }
+
+    /// Fetches a part of an object, which cannot be verified; see [`UnverifiedRange`].
+    ///
+    /// # Errors
+    /// `NotFound`, `RangeNotSatisfiable`, `TooLarge` for a range above 1,015,808 bytes, and whatever can
+    /// befall any call.
+    pub fn storage_get_range(
+        &self,
+        capability: impl Into<CapabilitySource>,
+        address: impl Into<Address>,
+        range: ByteRange,
+        limit: Duration,
+    ) -> Result<UnverifiedRange, SdkError> {
+        let calls = self.with(capability).timeout(limit);
+        calls.storage_get_range(address, range)
+    }
+
+    /// Asks for an object's size.
+    ///
+    /// # Errors
+    /// `NotFound`, and whatever can befall any call.
+    pub fn storage_head(
+        &self,
+        capability: impl Into<CapabilitySource>,
+        address: impl Into<Address>,
+        limit: Duration,
+    ) -> Result<ObjectInfo, SdkError> {
+        let calls = self.with(capability).timeout(limit);
+        calls.storage_head(address)
+    }
+
+    /// Fetches the object at a path, or a range of it that ends at the object's end at the latest.
+    ///
+    /// # Errors
+    /// `NotFound`, `RangeNotSatisfiable`, `TooLarge` above 1,015,808 bytes, and whatever can befall any
+    /// call.
+    pub fn edge_get(
+        &self,
+        capability: impl Into<CapabilitySource>,
+        path: &str,
+        range: Option<ByteRange>,
+        limit: Duration,
+    ) -> Result<Bytes, SdkError> {
+        let calls = self.with(capability).timeout(limit);
+        calls.edge_get(path, range)
+    }
+
+    /// Asks for the size and address of the object at a path.
+    ///
+    /// # Errors
+    /// `NotFound`, and whatever can befall any call.
+    pub fn edge_head(
+        &self,
+        capability: impl Into<CapabilitySource>,
+        path: &str,
+        limit: Duration,
+    ) -> Result<ObjectInfo, SdkError> {
+        let calls = self.with(capability).timeout(limit);
+        calls.edge_head(path)
+    }
+}
+
+impl fmt::Debug for RonAppSdk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RonAppSdk")
+            .field("gateway_addr", &self.0.config.gateway_addr)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Calls with a capability and settings of their own; made by [`RonAppSdk::with`].
+///
+/// ```
+/// # fn example(sdk: ron_app_sdk::blocking::RonAppSdk, capability: ron_app_sdk::Capability)
+/// # -> Result<(), ron_app_sdk::SdkError> {
+/// use std::time::Duration;
+///
+/// let calls = sdk.with(&capability).timeout(Duration::from_millis(500));
+/// let (address, report) = calls.clone().with_report().storage_put(b"hello")?;
+/// println!("stored {address} in {:?}, {} attempts", report.elapsed, report.attempts);
+/// let bytes = calls.storage_get(address)?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Calls<'a, R = Plain> {
+    core: &'a Core<BlockingTransport>,
+    settings: CallSettings,
+    report: PhantomData<R>,
+}
+
+impl<R> Clone for Calls<'_, R> {
+    fn clone(&self) -> Self {
+        Self {
+            core: self.core,
+            settings: self.settings.clone(),
+            report: PhantomData,
+        }
+    }
+}
+
+impl<'a, R: Report> Calls<'a, R> {
+    /// The limit of each call, 1 ms to 1 h.
+    #[must_use]
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.settings.limit = limit;
+        self
+    }
+
+    /// The key of the next mutation, instead of a fresh one. Use it for one logical mutation only.
+    #[must_use]
+    pub fn idempotency_key(mut self, key: IdemKey) -> Self {
+        self.settings.idem = Some(key);
+        self
+    }
+
+    /// Calls return their [`CallReport`] beside their result.
+    pub fn with_report(self) -> Calls<'a, Reported> {
+        Calls {
+            core: self.core,
+            settings: self.settings,
+            report: PhantomData,
+        }
+    }
+
+    /// [`RonAppSdk::storage_put`]
+    ///
+    /// # Errors
+    /// As there.
+    pub fn storage_put(&self, body: &[u8]) -> Result<R::Output<AddrB3>, SdkError> {
+        let verify = self.core.config.cache.verify_puts;
+        self.run(storage::Put::new(body, verify)?)
+    }
+
+    /// [`RonAppSdk::storage_get`]
+    ///
+    /// # Errors
+    /// As there.
+    pub fn storage_get(&self, address: impl Into<Address>) -> Result<R::Output<Bytes>, SdkError> {
+        self.run(storage::Get::new(address.into())?)
+    }
+
+    /// [`RonAppSdk::storage_get_range`]
+    ///
+    /// # Errors
+    /// As there.
+    pub fn storage_get_range(
+        &self,
+        address: impl Into<Address>,
+        range: ByteRange,
+    ) -> Result<R::Output<UnverifiedRange>, SdkError> {
+        self.run(storage::GetRange::new(address.into(), range)?)
+    }
+
+    /// [`RonAppSdk::storage_head`]
+    ///
+    /// # Errors
+    /// As there.
+    pub fn storage_head(
+        &self,
+        address: impl Into<Address>,
+    ) -> Result<R::Output<ObjectInfo>, SdkError> {
+        self.run(storage::Head::new(address.into())?)
+    }
+
+    /// [`RonAppSdk::edge_get`]
+    ///
+    /// # Errors
+    /// As there.
+    pub fn edge_get(
+        &self,
+        path: &str,
+        range: Option<ByteRange>,
+    ) -> Result<R::Output<Bytes>, SdkError> {
+        self.run(edge::Get::new(path, range)?)
+    }
+
+    /// [`RonAppSdk::edge_head`]
+    ///
+    /// # Errors
+    /// As there.
+    pub fn edge_head(&self, path: &str) -> Result<R::Output<ObjectInfo>, SdkError> {
+        self.run(edge::Head::new(path)?)
+    }
+
+    fn run<C: PlaneCall + Sync>(&self, call: C) -> Result<R::Output<C::Output>, SdkError> {
+        let attempt = self.core.begin(self.settings.clone(), call)?;
+        let result = {
+            let write_meta = |left, out: &mut Vec<u8>| attempt.write_meta(left, out);
+            let exchange = attempt.exchange(&write_meta);
+            self.core.transport.exchange(&exchange)
+        };
+        let (value, report): (_, CallReport) = attempt.finish(result)?;
+        Ok(R::output(value, report))
+    }
+}

@@ -1,0 +1,130 @@
+//! Thin typed operations, one module per plane.
+
+pub(crate) mod edge;
+pub(crate) mod storage;
+
+use crate::address::AddrB3;
+use crate::error::{ErrorKind, SdkError};
+use crate::oap::{ObjectReply, MAX_BODY};
+use crate::range::ByteRange;
+use crate::transport::Reply;
+use serde::de::DeserializeOwned;
+
+/// What a gateway knows about an object without sending it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ObjectInfo {
+    /// The BLAKE3 address of its bytes.
+    pub address: AddrB3,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+impl From<ObjectReply> for ObjectInfo {
+    fn from(reply: ObjectReply) -> Self {
+        Self {
+            address: reply.address,
+            size: reply.size,
+        }
+    }
+}
+
+/// Refuses a range that no envelope can carry, before any I/O.
+fn check_range(range: ByteRange) -> Result<ByteRange, SdkError> {
+    if range.len() > MAX_BODY as u64 {
+        return Err(SdkError::invalid(
+            ErrorKind::TooLarge,
+            "range",
+            format_args!("{} bytes are above the limit of {MAX_BODY}", range.len()),
+        ));
+    }
+    Ok(range)
+}
+
+/// Reads a successful reply's meta.
+fn read_meta<T: DeserializeOwned>(reply: &Reply) -> Result<T, SdkError> {
+    serde_json::from_slice(&reply.meta).map_err(|error| {
+        SdkError::new(
+            ErrorKind::SchemaViolation,
+            format!("the answer's meta is not the operation's: {error}"),
+        )
+        .with_source(error)
+    })
+}
+
+/// Reads the meta of a reply with a body and checks that the body is what it describes: the whole object
+/// where `wanted` is `None`, else as much of that range as the object has.
+fn read_object(reply: &Reply, wanted: Option<ByteRange>) -> Result<ObjectReply, SdkError> {
+    let object: ObjectReply = read_meta(reply)?;
+    let (code, expected_len) = match (wanted, object.range) {
+        (None, None) => (200, object.size),
+        (Some(wanted), Some(range)) if wanted.clip(object.size) == Some(range) => {
+            (206, range.len())
+        }
+        _ => {
+            return Err(SdkError::new(
+                ErrorKind::SchemaViolation,
+                "the answer is for another range than the request",
+            ))
+        }
+    };
+    if reply.code != code {
+        return Err(SdkError::new(
+            ErrorKind::SchemaViolation,
+            format!("the gateway answered {} where {code} was due", reply.code),
+        ));
+    }
+    if reply.body.len() as u64 != expected_len {
+        return Err(SdkError::new(
+            ErrorKind::IntegrityMismatch,
+            format!(
+                "the answer has {} bytes where it announces {expected_len}",
+                reply.body.len()
+            ),
+        ));
+    }
+    Ok(object)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::oap::Executed;
+    use bytes::Bytes;
+
+    fn reply(code: u16, size: u64, range: Option<(u64, u64)>, body: &'static [u8]) -> Reply {
+        let object = ObjectReply {
+            executed: Executed::No,
+            address: AddrB3::of(b""),
+            size,
+            range: range.map(|(first, last)| ByteRange::new(first, last).unwrap()),
+        };
+        Reply {
+            code,
+            meta: serde_json::to_vec(&object).unwrap(),
+            body: Bytes::from_static(body),
+        }
+    }
+
+    #[test]
+    fn an_answer_that_is_not_what_was_asked_for_is_refused() {
+        let wanted = Some(ByteRange::new(2, 5).unwrap());
+        let kind = |reply: &Reply, wanted| read_object(reply, wanted).unwrap_err().kind();
+        assert!(read_object(&reply(200, 3, None, b"abc"), None).is_ok());
+        assert!(read_object(&reply(206, 4, Some((2, 3)), b"cd"), wanted).is_ok());
+        let schema = ErrorKind::SchemaViolation;
+        assert_eq!(kind(&reply(200, 9, None, b"cdef"), wanted), schema);
+        assert_eq!(kind(&reply(206, 9, Some((0, 3)), b"abcd"), wanted), schema);
+        assert_eq!(kind(&reply(206, 9, Some((2, 5)), b"cdef"), None), schema);
+        assert_eq!(kind(&reply(200, 9, Some((2, 5)), b"cdef"), wanted), schema);
+        assert_eq!(kind(&reply(206, 3, None, b"abc"), None), schema);
+        let integrity = ErrorKind::IntegrityMismatch;
+        assert_eq!(kind(&reply(200, 4, None, b"abc"), None), integrity);
+        assert_eq!(kind(&reply(200, 2, None, b"abc"), None), integrity);
+        assert_eq!(
+            kind(&reply(206, 9, Some((2, 5)), b"cde"), wanted),
+            integrity
+        );
+    }
+}

@@ -1,0 +1,177 @@
+//! Storage: objects under the BLAKE3 hash of their bytes.
+
+use super::{check_range, read_meta, read_object, ObjectInfo};
+use crate::address::{AddrB3, Address};
+use crate::call::{Answer, PlaneCall};
+use crate::error::{ErrorKind, SdkError};
+use crate::oap::{Executed, ObjectReply, Operation, StoragePutReply, MAX_BODY};
+use crate::range::ByteRange;
+use crate::transport::Reply;
+use bytes::Bytes;
+
+/// A part of an object. The object's address vouches for the whole of it only, so a part cannot be
+/// verified: it is what the gateway says it is.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UnverifiedRange {
+    /// The bytes.
+    pub bytes: Bytes,
+    /// Which bytes of the object they are: the requested range, clipped to the object's end.
+    pub range: ByteRange,
+    /// The whole object's size in bytes.
+    pub size: u64,
+}
+
+impl std::fmt::Debug for UnverifiedRange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "UnverifiedRange({} of {} bytes)", self.range, self.size)
+    }
+}
+
+pub(crate) struct Put<B> {
+    body: B,
+    verify: bool,
+}
+
+impl<B: AsRef<[u8]>> Put<B> {
+    pub(crate) fn new(body: B, verify: bool) -> Result<Self, SdkError> {
+        let len = body.as_ref().len();
+        if len > MAX_BODY {
+            return Err(SdkError::invalid(
+                ErrorKind::TooLarge,
+                "body",
+                format_args!("{len} bytes are above the limit of {MAX_BODY} bytes per object"),
+            ));
+        }
+        Ok(Self { body, verify })
+    }
+}
+
+impl<B: AsRef<[u8]>> PlaneCall for Put<B> {
+    type Output = AddrB3;
+
+    fn operation(&self) -> Operation<'_> {
+        Operation::StoragePut
+    }
+
+    fn body(&self) -> &[u8] {
+        self.body.as_ref()
+    }
+
+    fn complete(self, reply: Reply) -> Result<Answer<AddrB3>, SdkError> {
+        let receipt: StoragePutReply =
+            read_meta(&reply).map_err(|error| error.with_executed(Executed::Yes))?;
+        let body = self.body.as_ref();
+        let is_intact = receipt.size == body.len() as u64
+            && (!self.verify || receipt.address == AddrB3::of(body));
+        if !is_intact {
+            return Err(SdkError::new(
+                ErrorKind::IntegrityMismatch,
+                "the gateway stored other bytes than it was sent",
+            )
+            .with_executed(Executed::Yes));
+        }
+        Ok(Answer {
+            value: receipt.address,
+            executed: receipt.executed,
+            replayed: receipt.replayed,
+        })
+    }
+}
+
+pub(crate) struct Get(AddrB3);
+
+impl Get {
+    pub(crate) fn new(address: Address) -> Result<Self, SdkError> {
+        check_address(address).map(Self)
+    }
+}
+
+impl PlaneCall for Get {
+    type Output = Bytes;
+
+    fn operation(&self) -> Operation<'_> {
+        Operation::StorageGet {
+            address: self.0,
+            range: None,
+        }
+    }
+
+    fn complete(self, reply: Reply) -> Result<Answer<Bytes>, SdkError> {
+        read_object(&reply, None)?;
+        if AddrB3::of(&reply.body) != self.0 {
+            return Err(SdkError::new(
+                ErrorKind::IntegrityMismatch,
+                format!("the gateway's bytes are not those of {}", self.0),
+            ));
+        }
+        Ok(Answer::of_read(reply.body))
+    }
+}
+
+pub(crate) struct GetRange {
+    address: AddrB3,
+    range: ByteRange,
+}
+
+impl GetRange {
+    pub(crate) fn new(address: Address, range: ByteRange) -> Result<Self, SdkError> {
+        Ok(Self {
+            address: check_address(address)?,
+            range: check_range(range)?,
+        })
+    }
+}
+
+impl PlaneCall for GetRange {
+    type Output = UnverifiedRange;
+
+    fn operation(&self) -> Operation<'_> {
+        Operation::StorageGet {
+            address: self.address,
+            range: Some(self.range),
+        }
+    }
+
+    fn complete(self, reply: Reply) -> Result<Answer<UnverifiedRange>, SdkError> {
+        let object = read_object(&reply, Some(self.range))?;
+        Ok(Answer::of_read(UnverifiedRange {
+            bytes: reply.body,
+            range: object.range.unwrap_or(self.range),
+            size: object.size,
+        }))
+    }
+}
+
+pub(crate) struct Head(AddrB3);
+
+impl Head {
+    pub(crate) fn new(address: Address) -> Result<Self, SdkError> {
+        check_address(address).map(Self)
+    }
+}
+
+impl PlaneCall for Head {
+    type Output = ObjectInfo;
+
+    fn operation(&self) -> Operation<'_> {
+        Operation::StorageHead { address: self.0 }
+    }
+
+    fn complete(self, reply: Reply) -> Result<Answer<ObjectInfo>, SdkError> {
+        let object: ObjectReply = read_meta(&reply)?;
+        if object.address != self.0 {
+            return Err(SdkError::new(
+                ErrorKind::IntegrityMismatch,
+                "the gateway answered for another object",
+            ));
+        }
+        Ok(Answer::of_read(object.into()))
+    }
+}
+
+fn check_address(address: Address) -> Result<AddrB3, SdkError> {
+    address
+        .0
+        .map_err(|rule| SdkError::invalid(ErrorKind::SchemaViolation, "address", rule))
+}

@@ -1,0 +1,182 @@
+//! The driver for tasks: a call reads and writes the socket in its own poll.
+
+use super::connection::{Connection, Exchange, Failure, Reply, Step, Ticket};
+use super::pool::{Acquired, Pool};
+use super::socket::TaskSocket;
+use super::{resolve, Dialer};
+use crate::config::SdkConfig;
+use crate::error::{ErrorKind, SdkError};
+use crate::oap::hello::HelloRequest;
+use std::future::{poll_fn, Future};
+use std::io;
+use std::pin::{pin, Pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+use tokio::net::TcpStream;
+use tokio::runtime::{Handle, Id};
+use tokio::time::Sleep;
+
+/// A reader that somebody holds without polling it (in a `select!`, say) must not stop the others: after
+/// this long without a reply, a waiting call reads for itself.
+const TAKE_OVER: Duration = Duration::from_millis(20);
+
+/// Connections whose callers are tasks of a tokio runtime.
+pub(crate) struct AsyncTransport {
+    dialer: Dialer,
+    pool: Pool<TaskSocket>,
+    hello: HelloRequest,
+}
+
+impl AsyncTransport {
+    pub(crate) fn new(config: &SdkConfig) -> Result<Self, SdkError> {
+        Ok(Self {
+            dialer: Dialer::new(config)?,
+            pool: Pool::new(config.pool.max),
+            hello: super::hello(),
+        })
+    }
+
+    /// Makes a call and waits for its answer.
+    pub(crate) async fn exchange(&self, exchange: &Exchange<'_>) -> Result<Reply, Failure> {
+        let runtime = Handle::try_current().map_err(|_| {
+            SdkError::new(
+                ErrorKind::Config,
+                "RonAppSdk needs a tokio runtime: call it from one, or use blocking::RonAppSdk",
+            )
+        })?;
+        let runtime = runtime.id();
+        let mut moves = 0;
+        loop {
+            let connection = self.connection(runtime, exchange.deadline).await?;
+            match drive(connection, exchange).await {
+                Err(failure) if failure.may_move && moves < super::MAX_MOVES => moves += 1,
+                result => return result,
+            }
+        }
+    }
+
+    async fn connection(
+        &self,
+        runtime: Id,
+        deadline: Instant,
+    ) -> Result<Arc<Connection<TaskSocket>>, Failure> {
+        let mut wait = self.pool.wait(runtime);
+        let acquired = poll_fn(
+            |context| match wait.acquire(Instant::now(), context.waker()) {
+                Acquired::Wait => Poll::Pending,
+                acquired => Poll::Ready(acquired),
+            },
+        );
+        let mut acquired = pin!(acquired);
+        // Most calls find a connection at once: they need no timer.
+        let first = poll_fn(|context| Poll::Ready(acquired.as_mut().poll(context))).await;
+        let acquired = match first {
+            Poll::Ready(acquired) => acquired,
+            Poll::Pending => match tokio::time::timeout_at(deadline.into(), acquired).await {
+                Ok(acquired) => acquired,
+                Err(_) => return Err(super::out_of_time().into()),
+            },
+        };
+        match acquired {
+            Acquired::Use(connection) => Ok(connection),
+            Acquired::Dial(permit) => permit.finish(self.dial(runtime, deadline).await),
+            Acquired::Failed(failure) => Err(failure),
+            Acquired::Wait => Err(super::out_of_time().into()),
+        }
+    }
+
+    async fn dial(
+        &self,
+        runtime: Id,
+        deadline: Instant,
+    ) -> Result<Connection<TaskSocket>, Failure> {
+        let dialer = &self.dialer;
+        if !dialer.trust.is_built() {
+            let trust = Arc::clone(&dialer.trust);
+            let built = tokio::task::spawn_blocking(move || trust.client_config()).await;
+            built.map_err(|error| SdkError::new(ErrorKind::Internal, error.to_string()))??;
+        }
+        let tls = dialer.tls()?;
+        let connect_deadline = Instant::now() + dialer.timeouts.connect;
+        let until = connect_deadline.min(deadline);
+        let connected = tokio::time::timeout_at(until.into(), self.connect()).await;
+        let stream = connected
+            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+            .map_err(|error| dialer.dial_failed(&error, deadline))?;
+        Ok(Connection::new(
+            TaskSocket { stream, runtime },
+            tls,
+            &self.hello,
+            dialer.slots(),
+            &dialer.timeouts,
+            connect_deadline,
+        ))
+    }
+
+    async fn connect(&self) -> io::Result<TcpStream> {
+        let endpoint = &self.dialer.endpoint;
+        let socket = match resolve::literal(endpoint) {
+            Some(address) => TcpStream::connect(address).await?,
+            None => TcpStream::connect((endpoint.host.as_str(), endpoint.port)).await?,
+        };
+        socket.set_nodelay(true)?;
+        Ok(socket)
+    }
+}
+
+async fn drive(
+    connection: Arc<Connection<TaskSocket>>,
+    exchange: &Exchange<'_>,
+) -> Result<Reply, Failure> {
+    let mut ticket = Ticket::new(connection);
+    let mut sleep = pin!(tokio::time::sleep_until(exchange.deadline.into()));
+    let mut patience_ends: Option<Instant> = None;
+    poll_fn(|context| loop {
+        let take_over = patience_ends.is_some_and(|end| Instant::now() >= end);
+        match ticket.advance(exchange, context.waker(), take_over) {
+            Step::Done(result) => return Poll::Ready(result),
+            Step::Yield => {
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            Step::Wait { read, write, until } => {
+                let socket = &ticket.connection.socket.stream;
+                let mut ready = Poll::Pending;
+                if read {
+                    ready = socket.poll_read_ready(context);
+                }
+                if write && ready.is_pending() {
+                    ready = socket.poll_write_ready(context);
+                }
+                match ready {
+                    Poll::Pending => {}
+                    Poll::Ready(Ok(())) => continue,
+                    // The runtime on which the connection was opened has ended.
+                    Poll::Ready(Err(error)) => {
+                        ticket.connection.abandon(&error);
+                        continue;
+                    }
+                }
+                let until = if read {
+                    patience_ends = None;
+                    until
+                } else {
+                    until.min(*patience_ends.get_or_insert_with(|| Instant::now() + TAKE_OVER))
+                };
+                if sleeps_until(sleep.as_mut(), until, context) {
+                    return Poll::Pending;
+                }
+            }
+        }
+    })
+    .await
+}
+
+/// Arms the timer; false where it has fired already.
+fn sleeps_until(mut sleep: Pin<&mut Sleep>, until: Instant, context: &mut Context<'_>) -> bool {
+    if sleep.deadline().into_std() != until {
+        sleep.as_mut().reset(until.into());
+    }
+    sleep.poll(context).is_pending()
+}

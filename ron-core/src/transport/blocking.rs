@@ -1,0 +1,145 @@
+//! The driver for threads: a caller waits on the socket itself, or parks while another one reads.
+
+use super::connection::{Connection, Exchange, Failure, Reply, Step, Ticket};
+use super::pool::{Acquired, Pool};
+use super::socket::ThreadSocket;
+use super::{resolve, Dialer};
+use crate::config::SdkConfig;
+use crate::error::{ErrorKind, SdkError};
+use crate::oap::hello::HelloRequest;
+use std::io;
+use std::sync::Arc;
+use std::task::{Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::Instant;
+
+/// Connections whose callers block their threads.
+pub(crate) struct BlockingTransport {
+    dialer: Dialer,
+    pool: Pool<ThreadSocket>,
+    hello: HelloRequest,
+}
+
+impl BlockingTransport {
+    pub(crate) fn new(config: &SdkConfig) -> Result<Self, SdkError> {
+        Ok(Self {
+            dialer: Dialer::new(config)?,
+            pool: Pool::new(config.pool.max),
+            hello: super::hello(),
+        })
+    }
+
+    /// Makes a call and waits for its answer.
+    pub(crate) fn exchange(&self, exchange: &Exchange<'_>) -> Result<Reply, Failure> {
+        let waker = thread_waker();
+        let mut moves = 0;
+        loop {
+            let connection = self.connection(exchange.deadline, &waker)?;
+            match drive(connection, exchange, &waker) {
+                Err(failure) if failure.may_move && moves < super::MAX_MOVES => moves += 1,
+                result => return result,
+            }
+        }
+    }
+
+    fn connection(
+        &self,
+        deadline: Instant,
+        waker: &Waker,
+    ) -> Result<Arc<Connection<ThreadSocket>>, Failure> {
+        let mut wait = self.pool.wait(());
+        loop {
+            let now = Instant::now();
+            if now >= deadline {
+                return Err(super::out_of_time().into());
+            }
+            match wait.acquire(now, waker) {
+                Acquired::Use(connection) => return Ok(connection),
+                Acquired::Dial(permit) => return permit.finish(self.dial(deadline)),
+                Acquired::Wait => thread::park_timeout(deadline - now),
+                Acquired::Failed(failure) => return Err(failure),
+            }
+        }
+    }
+
+    fn dial(&self, deadline: Instant) -> Result<Connection<ThreadSocket>, Failure> {
+        let dialer = &self.dialer;
+        let tls = dialer.tls()?;
+        let connect_deadline = Instant::now() + dialer.timeouts.connect;
+        let until = connect_deadline.min(deadline);
+        let addresses = match resolve::literal(&dialer.endpoint) {
+            Some(address) => vec![address],
+            None => resolve::lookup(&dialer.endpoint, until)
+                .map_err(|error| dialer.unreachable(&error))?,
+        };
+        let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
+        for address in addresses {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                last = io::ErrorKind::TimedOut.into();
+                break;
+            }
+            match ThreadSocket::connect(&address, left) {
+                Ok(socket) => {
+                    return Ok(Connection::new(
+                        socket,
+                        tls,
+                        &self.hello,
+                        dialer.slots(),
+                        &dialer.timeouts,
+                        connect_deadline,
+                    ))
+                }
+                Err(error) => last = error,
+            }
+        }
+        Err(dialer.dial_failed(&last, deadline).into())
+    }
+}
+
+fn drive(
+    connection: Arc<Connection<ThreadSocket>>,
+    exchange: &Exchange<'_>,
+    waker: &Waker,
+) -> Result<Reply, Failure> {
+    let mut ticket = Ticket::new(connection);
+    loop {
+        match ticket.advance(exchange, waker, false) {
+            Step::Done(result) => return result,
+            Step::Yield => thread::yield_now(),
+            Step::Wait {
+                read: false,
+                write: false,
+                until,
+            } => thread::park_timeout(until.saturating_duration_since(Instant::now())),
+            Step::Wait { read, write, until } => ticket
+                .connection
+                .socket
+                .wait(read, write, until)
+                .map_err(|error| SdkError::new(ErrorKind::Internal, format!("poll: {error}")))?,
+        }
+    }
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// A waker that unparks the current thread, made once per thread.
+fn thread_waker() -> Waker {
+    thread_local! {
+        static WAKER: Waker = Arc::new(Unpark(thread::current())).into();
+    }
+    WAKER
+        .try_with(Waker::clone)
+        // The thread is ending and its locals are gone: a call from a destructor still gets one.
+        .unwrap_or_else(|_| Arc::new(Unpark(thread::current())).into())
+}

@@ -1,0 +1,42 @@
+//! What goes into a connection, and what comes out of it.
+
+use crate::error::SdkError;
+use crate::oap::Plane;
+use bytes::Bytes;
+use std::time::Instant;
+
+/// What a call sends, and how long it may take.
+pub(crate) struct Exchange<'a> {
+    pub(crate) plane: Plane,
+    pub(crate) capability: &'a [u8],
+    /// Appends the meta, given the milliseconds that are left when the request is written.
+    pub(crate) write_meta: &'a (dyn Fn(u32, &mut Vec<u8>) + Sync),
+    pub(crate) body: &'a [u8],
+    pub(crate) deadline: Instant,
+}
+
+/// A gateway's answer.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) code: u16,
+    pub(crate) meta: Vec<u8>,
+    pub(crate) body: Bytes,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    pub(crate) error: SdkError,
+    /// The connection had worked before and the request certainly was not executed: another connection
+    /// may serve it.
+    pub(crate) may_move: bool,
+}
+
+impl From<SdkError> for Failure {
+    fn from(error: SdkError) -> Self {
+        Self {
+            error,
+            may_move: false,
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! One connection, shared by its callers, driven by them.
+//!
+//! A caller enters with [`Ticket::advance`], which does everything that can be done without waiting: open
+//! the call, seal and write its frames, read and hand out what has arrived. What it then has to wait for is
+//! the driver's business. At most one caller at a time is the *reader*; the others sleep until the reader
+//! hands them their reply or, on its way out, the role.
+
+mod exchange;
+mod state;
+mod ticket;
+
+pub(crate) use exchange::{Exchange, Failure, Reply};
+pub(super) use ticket::{Step, Ticket};
+
+use super::socket::Socket;
+use super::tls::TlsSession;
+use crate::config::Timeouts;
+use crate::error::{ErrorKind, SdkError};
+use crate::oap::hello::HelloRequest;
+use crate::session::Client;
+use state::{lost, State, Wakes};
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+/// A connection to the gateway: TCP is established, TLS and HELLO are up to its callers.
+pub(super) struct Connection<S: Socket> {
+    pub(super) socket: S,
+    connect_deadline: Instant,
+    state: Mutex<State>,
+    // Copies of what the pool needs to choose, so that it does not have to lock the state.
+    is_ready: AtomicBool,
+    is_over: AtomicBool,
+    load: AtomicUsize,
+    slots: AtomicUsize,
+}
+
+impl<S: Socket> Connection<S> {
+    pub(super) fn new(
+        socket: S,
+        tls: TlsSession,
+        hello: &HelloRequest,
+        slots: usize,
+        timeouts: &Timeouts,
+        connect_deadline: Instant,
+    ) -> Self {
+        Self {
+            socket,
+            connect_deadline,
+            state: Mutex::new(State::new(tls, Client::new(hello, slots), timeouts)),
+            is_ready: AtomicBool::new(false),
+            is_over: AtomicBool::new(false),
+            load: AtomicUsize::new(0),
+            // Until HELLO says otherwise: a burst of first calls is no reason for a second connection.
+            slots: AtomicUsize::new(slots),
+        }
+    }
+
+    /// Whether a new call may be tried here. A handshake that nobody finished in time does not count.
+    pub(super) fn is_usable(&self, now: Instant) -> bool {
+        !self.is_over.load(Ordering::Relaxed)
+            && (self.is_ready.load(Ordering::Relaxed) || now < self.connect_deadline)
+    }
+
+    /// Calls here, waiting ones included.
+    pub(super) fn load(&self) -> usize {
+        self.load.load(Ordering::Relaxed)
+    }
+
+    /// Calls that may be open at once.
+    pub(super) fn slots(&self) -> usize {
+        self.slots.load(Ordering::Relaxed)
+    }
+
+    /// Ends the connection because its socket cannot be waited for.
+    pub(super) fn abandon(&self, error: &io::Error) {
+        let mut wakes = Wakes::default();
+        let mut state = self.lock();
+        let lost = lost(error, state.is_established());
+        state.fail(&self.socket, lost, true, &mut wakes);
+        self.publish(&state);
+        drop(state);
+        wakes.wake();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state
+            .lock()
+            .unwrap_or_else(|poisoned: PoisonError<_>| {
+                // Somebody panicked halfway through a change: whatever the state is, it is not sound.
+                let mut state: MutexGuard<'_, State> = poisoned.into_inner();
+                let error =
+                    SdkError::new(ErrorKind::Internal, "a call panicked on this connection");
+                let mut wakes = Wakes::default();
+                state.fail(&self.socket, error, false, &mut wakes);
+                wakes.wake();
+                state
+            })
+    }
+
+    fn publish(&self, state: &State) {
+        let over = state.failed.is_some() || state.session.is_draining();
+        self.is_over.store(over, Ordering::Relaxed);
+        if state.session.hello().is_some() {
+            self.slots.store(state.session.slots(), Ordering::Relaxed);
+            self.is_ready.store(true, Ordering::Relaxed);
+        }
+        let load = state.callers.len().max(state.session.open_calls());
+        self.load.store(load, Ordering::Relaxed);
+    }
+}
+
+impl<S: Socket> Drop for Connection<S> {
+    fn drop(&mut self) {
+        let mut state = self.lock();
+        if state.failed.is_none() && state.outgoing.is_empty() && state.tls.is_open() {
+            let State { tls, outgoing, .. } = &mut *state;
+            tls.append_close(outgoing);
+            // A courtesy to the gateway, which notices the end of the connection anyway.
+            let _ = self.socket.try_write(outgoing.pending());
+        }
+    }
+}

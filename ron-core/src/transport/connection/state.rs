@@ -1,0 +1,498 @@
+//! A connection's state, under its lock: TLS, the session, who waits for what.
+
+use super::exchange::{Exchange, Failure, Reply};
+use super::ticket::Stage;
+use crate::config::Timeouts;
+use crate::error::{ErrorKind, SdkError};
+use crate::oap::Executed;
+use crate::session::{Client, ClientEvent, Refusal, Request, Sent};
+use crate::transport::outgoing::Outgoing;
+use crate::transport::socket::Socket;
+use crate::transport::tls::{describe, OpenError, TlsSession, NO_ALPN};
+use slab::Slab;
+use std::collections::VecDeque;
+use std::io;
+use std::task::Waker;
+use std::time::Instant;
+use zeroize::Zeroize;
+
+/// Bodies up to this size share their frame head's TLS record: copying them costs less than a record.
+const COPIED_BODY: usize = 4096;
+
+pub(super) struct State {
+    pub(super) tls: TlsSession,
+    pub(super) session: Client,
+    pub(super) outgoing: Outgoing,
+    /// Plaintext on its way into `outgoing`; wiped after each use.
+    pub(super) plaintext: Vec<u8>,
+    pub(super) meta: Vec<u8>,
+    pub(super) callers: Slab<Caller>,
+    /// Callers whose request has not begun, first come first served.
+    pub(super) queue: VecDeque<usize>,
+    pub(super) reader: Option<usize>,
+    pub(super) writer: Option<usize>,
+    pub(super) failed: Option<Failure>,
+    pub(super) last_read: Instant,
+    pub(super) last_write: Instant,
+    pub(super) timeouts: Timeouts,
+}
+
+pub(super) struct Caller {
+    pub(super) waker: Option<Waker>,
+    /// Where in the sealed bytes the request ends, once it has been sealed.
+    pub(super) request_end: Option<u64>,
+    pub(super) wants_room: bool,
+    pub(super) result: Option<Result<Reply, Failure>>,
+}
+
+/// Whom to wake once the state is unlocked.
+#[derive(Default)]
+pub(super) struct Wakes {
+    pub(super) current: Option<usize>,
+    pub(super) list: Vec<Waker>,
+}
+
+impl State {
+    pub(super) fn new(tls: TlsSession, session: Client, timeouts: &Timeouts) -> Self {
+        let now = Instant::now();
+        let mut state = Self {
+            tls,
+            session,
+            outgoing: Outgoing::new(),
+            plaintext: Vec::new(),
+            meta: Vec::new(),
+            callers: Slab::new(),
+            queue: VecDeque::new(),
+            reader: None,
+            writer: None,
+            failed: None,
+            last_read: now,
+            last_write: now,
+            timeouts: timeouts.clone(),
+        };
+        // Makes TLS say its first words. A failure shows again with the first answer.
+        let _ = state.tls.open::<()>(0, &mut state.outgoing, |_| Ok(()));
+        state
+    }
+
+    pub(super) fn enter(&mut self) -> usize {
+        let tag = self.callers.insert(Caller {
+            waker: None,
+            request_end: None,
+            wants_room: false,
+            result: None,
+        });
+        self.queue.push_back(tag);
+        tag
+    }
+
+    /// A caller goes: its roles pass on to somebody who is woken for them.
+    pub(super) fn leave(&mut self, tag: Option<usize>, wakes: &mut Wakes) {
+        let Some(tag) = tag.filter(|tag| self.callers.try_remove(*tag).is_some()) else {
+            return;
+        };
+        if let Some(at) = self.queue.iter().position(|queued| *queued == tag) {
+            self.queue.remove(at);
+        }
+        self.wake_queue(wakes);
+        if self.reader == Some(tag) {
+            self.reader = self.wake_successor(wakes);
+        }
+        if self.writer == Some(tag) {
+            self.writer = None;
+            if !self.outgoing.is_empty() {
+                self.writer = self.wake_successor(wakes);
+            }
+        }
+    }
+
+    fn wake_successor(&mut self, wakes: &mut Wakes) -> Option<usize> {
+        let waiting = |caller: &Caller| caller.result.is_none() && caller.waker.is_some();
+        let (tag, caller) = self.callers.iter().find(|(_, caller)| waiting(caller))?;
+        wakes.list.extend(caller.waker.clone());
+        Some(tag)
+    }
+
+    /// Wakes whose turn it is to open a call, where a slot is free.
+    fn wake_queue(&mut self, wakes: &mut Wakes) {
+        if self.session.open_calls() < self.session.slots() {
+            if let Some(front) = self.queue.front() {
+                wakes.add(*front, &self.callers);
+            }
+        }
+    }
+
+    /// Opens a call: its first frame's head is then in `plaintext`. `None` where it has to wait.
+    pub(super) fn start(
+        &mut self,
+        tag: usize,
+        exchange: &Exchange<'_>,
+        now: Instant,
+        wakes: &mut Wakes,
+    ) -> Result<Option<Sent>, Failure> {
+        if self.session.is_draining() {
+            return Err(draining());
+        }
+        let is_turn = self.queue.front() == Some(&tag);
+        if !is_turn || !self.tls.is_open() || self.session.open_calls() >= self.session.slots() {
+            return Ok(None);
+        }
+        let left = exchange.deadline.saturating_duration_since(now);
+        let left = left.as_micros().div_ceil(1000);
+        self.meta.clear();
+        (exchange.write_meta)(u32::try_from(left).unwrap_or(u32::MAX), &mut self.meta);
+        let request = Request {
+            plane: exchange.plane,
+            tenant_id: 0,
+            capability: exchange.capability,
+            meta: &self.meta,
+        };
+        self.plaintext.clear();
+        let body_len = exchange.body.len();
+        let started = self
+            .session
+            .start(tag, &request, body_len, &mut self.plaintext);
+        self.meta.zeroize();
+        match started {
+            Ok(sent) => {
+                self.queue.pop_front();
+                self.wake_queue(wakes);
+                Ok(Some(sent))
+            }
+            Err(Refusal::NoSlot) => Ok(None),
+            Err(Refusal::Draining) => Err(draining()),
+            Err(Refusal::TooLong) => Err(SdkError::new(
+                ErrorKind::TooLarge,
+                "the request is longer than one envelope",
+            )
+            .into()),
+        }
+    }
+
+    /// Seals the frame whose head is in `plaintext`, so that only ciphertext is left of it.
+    pub(super) fn seal<S: Socket>(
+        &mut self,
+        socket: &S,
+        tag: usize,
+        sent: &Sent,
+        exchange: &Exchange<'_>,
+        now: Instant,
+        wakes: &mut Wakes,
+    ) -> Stage {
+        if self.outgoing.is_empty() {
+            self.last_write = now;
+        }
+        let mut sealed = self.seal_control();
+        let body = &exchange.body[sent.body.clone()];
+        if body.len() <= COPIED_BODY {
+            self.plaintext.extend_from_slice(body);
+            sealed = sealed.and_then(|()| self.tls.seal(&self.plaintext, &mut self.outgoing));
+        } else {
+            sealed = sealed
+                .and_then(|()| self.tls.seal(&self.plaintext, &mut self.outgoing))
+                .and_then(|()| self.tls.seal(body, &mut self.outgoing));
+        }
+        self.plaintext.zeroize();
+        if let Err(error) = sealed {
+            let error = SdkError::new(ErrorKind::Internal, describe(&error));
+            self.fail(socket, error, false, wakes);
+        }
+        let corr_id = sent.corr_id;
+        if sent.is_end {
+            self.callers[tag].request_end = Some(self.outgoing.appended());
+            Stage::Sent { corr_id }
+        } else {
+            Stage::Sending {
+                corr_id,
+                sent: sent.body.end,
+            }
+        }
+    }
+
+    fn seal_control(&mut self) -> Result<(), rustls::Error> {
+        let control = self.session.control_output();
+        if control.is_empty() || !self.tls.is_open() {
+            return Ok(());
+        }
+        let sealed = self.tls.seal(control, &mut self.outgoing);
+        control.clear();
+        sealed
+    }
+
+    /// Writes what is sealed, as far as the socket takes it.
+    pub(super) fn flush<S: Socket>(&mut self, socket: &S, now: Instant, wakes: &mut Wakes) {
+        if self.failed.is_some() {
+            return;
+        }
+        if self.outgoing.is_empty() {
+            self.last_write = now;
+        }
+        if let Err(error) = self.seal_control() {
+            let error = SdkError::new(ErrorKind::Internal, describe(&error));
+            return self.fail(socket, error, false, wakes);
+        }
+        let had_room = self.outgoing.has_room();
+        while !self.outgoing.is_empty() {
+            match socket.try_write(self.outgoing.pending()) {
+                Ok(written) => {
+                    self.outgoing.take(written);
+                    self.last_write = now;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => {
+                    // The peer may have said why before it stopped listening.
+                    while self.failed.is_none() && self.read(socket, now, true, wakes) {}
+                    return self.fail(socket, lost(&error, self.is_established()), true, wakes);
+                }
+            }
+        }
+        if self.outgoing.is_empty() {
+            self.writer = None;
+        }
+        if !had_room && self.outgoing.has_room() {
+            for (tag, caller) in &mut self.callers {
+                if std::mem::take(&mut caller.wants_room) && wakes.current != Some(tag) {
+                    wakes.list.extend(caller.waker.clone());
+                }
+            }
+        }
+    }
+
+    /// Reads once and hands out what that completes. False where there was nothing to read.
+    pub(super) fn read<S: Socket>(
+        &mut self,
+        socket: &S,
+        now: Instant,
+        ask_system: bool,
+        wakes: &mut Wakes,
+    ) -> bool {
+        let space = self.tls.space();
+        let read = if ask_system {
+            socket.read_now(space)
+        } else {
+            socket.try_read(space)
+        };
+        match read {
+            Ok(0) => {
+                let error = lost(&io::ErrorKind::UnexpectedEof.into(), self.is_established());
+                self.fail(socket, error, true, wakes);
+            }
+            Ok(received) => {
+                self.last_read = now;
+                self.receive(socket, received, now, wakes);
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => self.fail(socket, lost(&error, self.is_established()), true, wakes),
+        }
+        true
+    }
+
+    fn receive<S: Socket>(&mut self, socket: &S, received: usize, now: Instant, wakes: &mut Wakes) {
+        let session = &mut self.session;
+        let result = self.tls.open(received, &mut self.outgoing, |plaintext| {
+            session.receive(now, plaintext)
+        });
+        while let Some(event) = self.session.next_event() {
+            self.handle(event, wakes);
+        }
+        if self.session.is_draining() {
+            // Whoever has not begun goes elsewhere.
+            for at in 0..self.queue.len() {
+                self.deliver(self.queue[at], Err(draining()), wakes);
+            }
+        }
+        match result {
+            Ok(()) if self.tls.is_closed_by_peer() => {
+                let error = lost(&io::ErrorKind::UnexpectedEof.into(), self.is_established());
+                self.fail(socket, error, true, wakes);
+            }
+            Ok(()) => {}
+            Err(OpenError::Tls(error)) => {
+                // The alert that tells the peer what was wrong.
+                let _ = socket.try_write(self.outgoing.pending());
+                let kind = if self.is_established() {
+                    ErrorKind::Transport
+                } else {
+                    ErrorKind::Tls
+                };
+                let error = SdkError::new(kind, describe(&error)).with_source(error);
+                self.fail(socket, error, false, wakes);
+            }
+            Err(OpenError::NoAlpn) => {
+                self.fail(socket, SdkError::new(ErrorKind::Tls, NO_ALPN), false, wakes);
+            }
+            Err(OpenError::Consumer(violation)) => {
+                let message = format!("the peer broke the protocol: {violation}");
+                let error = SdkError::new(ErrorKind::OapViolation, message).with_source(violation);
+                self.fail(socket, error, false, wakes);
+            }
+        }
+    }
+
+    fn handle(&mut self, event: ClientEvent, wakes: &mut Wakes) {
+        match event {
+            ClientEvent::Reply {
+                tag,
+                code,
+                meta,
+                body,
+            } => self.deliver(tag, Ok(Reply { code, meta, body }), wakes),
+            ClientEvent::NotExecuted { tag } => self.deliver(tag, Err(draining()), wakes),
+            ClientEvent::Ready | ClientEvent::SlotFree => self.wake_queue(wakes),
+            // Lost is said by `fail`, which knows why.
+            ClientEvent::Pong { .. } | ClientEvent::Lost { .. } => {}
+        }
+    }
+
+    fn deliver(&mut self, tag: usize, result: Result<Reply, Failure>, wakes: &mut Wakes) {
+        if let Some(caller) = self.callers.get_mut(tag) {
+            if caller.result.is_none() {
+                caller.result = Some(result);
+                wakes.add(tag, &self.callers);
+            }
+        }
+    }
+
+    /// The connection is over: each open call gets an error of its own.
+    pub(super) fn fail<S: Socket>(
+        &mut self,
+        socket: &S,
+        error: SdkError,
+        is_loss: bool,
+        wakes: &mut Wakes,
+    ) {
+        if self.failed.is_some() {
+            return;
+        }
+        let may_move = is_loss && self.is_established();
+        self.failed = Some(Failure {
+            error: error.clone(),
+            may_move,
+        });
+        while let Some(tag) = self.queue.pop_front() {
+            self.lose(tag, &error, may_move, wakes);
+        }
+        self.session.end();
+        while let Some(event) = self.session.next_event() {
+            match event {
+                ClientEvent::Lost { tag } => self.lose(tag, &error, may_move, wakes),
+                event => self.handle(event, wakes),
+            }
+        }
+        socket.shut_down();
+    }
+
+    fn lose(&mut self, tag: usize, error: &SdkError, may_move: bool, wakes: &mut Wakes) {
+        let end = self.callers.get(tag).and_then(|caller| caller.request_end);
+        // A request whose last byte did not leave cannot have been executed.
+        let left = end.is_some_and(|end| end <= self.outgoing.taken());
+        let executed = if left {
+            Executed::Unknown
+        } else {
+            Executed::No
+        };
+        let failure = Failure {
+            error: error.clone().with_executed(executed),
+            may_move: may_move && !left,
+        };
+        self.deliver(tag, Err(failure), wakes);
+    }
+
+    pub(super) fn is_established(&self) -> bool {
+        self.session.hello().is_some()
+    }
+
+    /// Ends the connection where the peer has let a limit pass.
+    pub(super) fn check_time<S: Socket>(
+        &mut self,
+        socket: &S,
+        now: Instant,
+        connect_deadline: Instant,
+        wakes: &mut Wakes,
+    ) {
+        let error = if !self.is_established() && now >= connect_deadline {
+            let phase = if self.tls.is_open() { "HELLO" } else { "TLS" };
+            SdkError::new(
+                ErrorKind::Transport,
+                format!(
+                    "the gateway did not complete {phase} within timeouts.connect ({:?})",
+                    self.timeouts.connect
+                ),
+            )
+        } else if self.session.is_receiving() && now >= self.last_read + self.timeouts.read {
+            SdkError::new(
+                ErrorKind::Stalled,
+                format!(
+                    "an answer stopped halfway: no byte within timeouts.read ({:?})",
+                    self.timeouts.read
+                ),
+            )
+        } else if !self.outgoing.is_empty() && now >= self.last_write + self.timeouts.write {
+            SdkError::new(
+                ErrorKind::Stalled,
+                format!(
+                    "the gateway stopped reading: no byte accepted within timeouts.write ({:?})",
+                    self.timeouts.write
+                ),
+            )
+        } else {
+            return;
+        };
+        self.fail(socket, error, false, wakes);
+    }
+
+    pub(super) fn next_check(&self, deadline: Instant, connect_deadline: Instant) -> Instant {
+        let mut next = deadline;
+        if !self.is_established() {
+            next = next.min(connect_deadline);
+        }
+        if self.session.is_receiving() {
+            next = next.min(self.last_read + self.timeouts.read);
+        }
+        if !self.outgoing.is_empty() {
+            next = next.min(self.last_write + self.timeouts.write);
+        }
+        next
+    }
+}
+
+impl Wakes {
+    fn add(&mut self, tag: usize, callers: &Slab<Caller>) {
+        if self.current != Some(tag) {
+            if let Some(waker) = callers.get(tag).and_then(|caller| caller.waker.clone()) {
+                self.list.push(waker);
+            }
+        }
+    }
+
+    pub(super) fn wake(self) {
+        for waker in self.list {
+            waker.wake();
+        }
+    }
+}
+
+fn draining() -> Failure {
+    Failure {
+        error: SdkError::new(ErrorKind::Transport, "the gateway takes no more calls here"),
+        may_move: true,
+    }
+}
+
+pub(super) fn lost(error: &io::Error, is_established: bool) -> SdkError {
+    let when = if is_established {
+        ""
+    } else {
+        " before it was established"
+    };
+    let why = match error.kind() {
+        io::ErrorKind::UnexpectedEof => "the peer closed it".to_owned(),
+        _ => error.to_string(),
+    };
+    SdkError::new(
+        ErrorKind::Transport,
+        format!("the connection to the gateway was lost{when}: {why}"),
+    )
+}

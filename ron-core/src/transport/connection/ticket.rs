@@ -1,0 +1,248 @@
+//! One call's way through a connection.
+
+use super::exchange::{Exchange, Failure, Reply};
+use super::state::{State, Wakes};
+use super::Connection;
+use crate::error::{ErrorKind, SdkError};
+use crate::oap::Executed;
+use crate::transport::socket::Socket;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+/// A connection that nobody used for longer is read once before it is written.
+const IDLE: Duration = Duration::from_secs(1);
+/// Reads on others' behalf before a reader lets its thread do something else.
+const READS_IN_A_ROW: usize = 64;
+/// How often a reader that waits for a slot looks whether it has one: nobody can wake it from the socket.
+const QUEUED_READER: Duration = Duration::from_millis(20);
+
+/// What a caller has to do next.
+pub(in crate::transport) enum Step {
+    /// The call is over.
+    Done(Result<Reply, Failure>),
+    /// Wait for the socket (where a flag is set), for the waker, or until a time; then advance again.
+    Wait {
+        read: bool,
+        write: bool,
+        until: Instant,
+    },
+    /// Let others run, then advance again.
+    Yield,
+}
+
+/// One call's place on a connection. Dropped early, it cancels the call and leaves the connection whole.
+pub(in crate::transport) struct Ticket<S: Socket> {
+    pub(in crate::transport) connection: Arc<Connection<S>>,
+    tag: Option<usize>,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum Stage {
+    Waiting,
+    Sending { corr_id: u64, sent: usize },
+    Sent { corr_id: u64 },
+}
+
+impl<S: Socket> Ticket<S> {
+    pub(in crate::transport) fn new(connection: Arc<Connection<S>>) -> Self {
+        Self {
+            connection,
+            tag: None,
+            stage: Stage::Waiting,
+        }
+    }
+
+    /// Does all that can be done without waiting. `take_over` makes the caller the reader even where
+    /// another one holds the role: for when that one has not done anything for long.
+    pub(in crate::transport) fn advance(
+        &mut self,
+        exchange: &Exchange<'_>,
+        waker: &Waker,
+        take_over: bool,
+    ) -> Step {
+        let connection = Arc::clone(&self.connection);
+        let mut wakes = Wakes::default();
+        let mut state = connection.lock();
+        let step = self.advance_locked(
+            &connection,
+            &mut state,
+            exchange,
+            waker,
+            take_over,
+            &mut wakes,
+        );
+        if let Step::Done(_) = step {
+            state.leave(self.tag.take(), &mut wakes);
+        }
+        connection.publish(&state);
+        drop(state);
+        wakes.wake();
+        step
+    }
+
+    fn advance_locked(
+        &mut self,
+        connection: &Connection<S>,
+        state: &mut State,
+        exchange: &Exchange<'_>,
+        waker: &Waker,
+        take_over: bool,
+        wakes: &mut Wakes,
+    ) -> Step {
+        let socket = &connection.socket;
+        let now = Instant::now();
+        let tag = match self.tag {
+            Some(tag) => tag,
+            None => {
+                if let Some(failure) = &state.failed {
+                    return Step::Done(Err(failure.clone()));
+                }
+                let tag = state.enter();
+                self.tag = Some(tag);
+                let is_idle = state.callers.len() == 1
+                    && now.saturating_duration_since(state.last_read) > IDLE;
+                if is_idle && state.session.hello().is_some() {
+                    state.read(socket, now, true, wakes);
+                }
+                tag
+            }
+        };
+        wakes.current = Some(tag);
+        state.check_time(socket, now, connection.connect_deadline, wakes);
+
+        for _ in 0..READS_IN_A_ROW {
+            if let Some(result) = state.callers[tag].result.take() {
+                state.flush(socket, now, wakes);
+                return Step::Done(result);
+            }
+            if now >= exchange.deadline {
+                return Step::Done(Err(self.give_up(socket, state, now, wakes).into()));
+            }
+            if let Err(failure) = self.send(socket, state, tag, exchange, now, wakes) {
+                return Step::Done(Err(failure));
+            }
+            state.flush(socket, now, wakes);
+            let has_room_again =
+                matches!(self.stage, Stage::Sending { .. }) && state.outgoing.has_room();
+            if state.callers[tag].result.is_some() || has_room_again {
+                continue;
+            }
+            if take_over || state.reader.is_none() {
+                state.reader = Some(tag);
+            }
+            let is_reader = state.reader == Some(tag);
+            if is_reader && state.read(socket, now, false, wakes) {
+                continue;
+            }
+            let wants_write = !state.outgoing.is_empty()
+                && (S::SHARED_WAIT || *state.writer.get_or_insert(tag) == tag);
+            let caller = &mut state.callers[tag];
+            match &mut caller.waker {
+                Some(known) => known.clone_from(waker),
+                none => *none = Some(waker.clone()),
+            }
+            let mut until = state.next_check(exchange.deadline, connection.connect_deadline);
+            if is_reader && S::SHARED_WAIT && matches!(self.stage, Stage::Waiting) {
+                until = until.min(now + QUEUED_READER);
+            }
+            return Step::Wait {
+                read: is_reader,
+                write: wants_write,
+                until,
+            };
+        }
+        Step::Yield
+    }
+
+    /// Opens the call when it is its turn, and seals as much of it as there is room for.
+    fn send(
+        &mut self,
+        socket: &S,
+        state: &mut State,
+        tag: usize,
+        exchange: &Exchange<'_>,
+        now: Instant,
+        wakes: &mut Wakes,
+    ) -> Result<(), Failure> {
+        if let Stage::Waiting = self.stage {
+            if let Some(sent) = state.start(tag, exchange, now, wakes)? {
+                self.stage = state.seal(socket, tag, &sent, exchange, now, wakes);
+            }
+        }
+        while let Stage::Sending { corr_id, sent } = self.stage {
+            if !state.outgoing.has_room() {
+                state.flush(socket, now, wakes);
+            }
+            state.callers[tag].wants_room = !state.outgoing.has_room();
+            if state.callers[tag].wants_room || state.failed.is_some() {
+                break;
+            }
+            let body = exchange.body;
+            self.stage = match state
+                .session
+                .resume(corr_id, sent, body.len(), &mut state.plaintext)
+            {
+                Some(sent) => state.seal(socket, tag, &sent, exchange, now, wakes),
+                // Answered before its end: the rest is not wanted.
+                None => Stage::Sent { corr_id },
+            };
+        }
+        Ok(())
+    }
+
+    /// The call's time is over: cancels it and says what may have happened.
+    fn give_up(
+        &mut self,
+        socket: &S,
+        state: &mut State,
+        now: Instant,
+        wakes: &mut Wakes,
+    ) -> SdkError {
+        let (executed, what) = match self.stage {
+            Stage::Waiting if state.session.hello().is_none() => {
+                (Executed::No, "while connecting to the gateway")
+            }
+            Stage::Waiting => (
+                Executed::No,
+                "while waiting for a free slot on the connection",
+            ),
+            Stage::Sending { .. } => (Executed::No, "while sending the request"),
+            Stage::Sent { .. } => (Executed::Unknown, "while waiting for the answer"),
+        };
+        self.cancel(socket, state, now, wakes);
+        SdkError::new(
+            ErrorKind::DeadlineExceeded,
+            format!("the call's time ran out {what}"),
+        )
+        .with_executed(executed)
+    }
+
+    fn cancel(&mut self, socket: &S, state: &mut State, now: Instant, wakes: &mut Wakes) {
+        if let Stage::Sending { corr_id, .. } | Stage::Sent { corr_id } = self.stage {
+            state.session.cancel(corr_id);
+            state.flush(socket, now, wakes);
+        }
+    }
+}
+
+impl<S: Socket> Drop for Ticket<S> {
+    fn drop(&mut self) {
+        if let Some(tag) = self.tag {
+            let connection = Arc::clone(&self.connection);
+            let mut wakes = Wakes {
+                current: Some(tag),
+                ..Wakes::default()
+            };
+            let mut state = connection.lock();
+            if state.callers[tag].result.is_none() {
+                self.cancel(&connection.socket, &mut state, Instant::now(), &mut wakes);
+            }
+            state.leave(Some(tag), &mut wakes);
+            connection.publish(&state);
+            drop(state);
+            wakes.wake();
+        }
+    }
+}

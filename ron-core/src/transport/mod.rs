@@ -1,0 +1,104 @@
+//! Sockets, TLS and the pool: couples a [`session`](crate::session) to a socket.
+//!
+//! No task, channel or thread stands between a caller and the socket. The [`connection`] is a state machine
+//! that its callers share; each of them writes its own frames, and one at a time reads: until its own reply
+//! is there, handing others theirs on the way. [`blocking`] and [`asynchronous`] are two thin drivers of it,
+//! which differ only in how they wait.
+
+pub(crate) mod asynchronous;
+pub(crate) mod blocking;
+mod connection;
+pub(crate) mod endpoint;
+mod outgoing;
+mod pool;
+mod resolve;
+mod socket;
+mod tls;
+mod trust;
+
+pub(crate) use connection::{Exchange, Failure, Reply};
+
+use crate::config::{SdkConfig, Timeouts};
+use crate::error::{ErrorKind, SdkError};
+use crate::oap::hello::HelloRequest;
+use endpoint::Endpoint;
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
+use tls::TlsSession;
+use trust::Trust;
+
+/// The most calls that one client has open at once, over all its connections.
+const MAX_IN_FLIGHT: usize = 1024;
+
+/// How often a call that certainly was not executed changes its connection within one attempt.
+const MAX_MOVES: usize = 3;
+
+/// What is needed to open a connection.
+struct Dialer {
+    endpoint: Endpoint,
+    trust: Arc<Trust>,
+    timeouts: Timeouts,
+    pool_max: usize,
+}
+
+impl Dialer {
+    fn new(config: &SdkConfig) -> Result<Self, SdkError> {
+        Ok(Self {
+            endpoint: config.endpoint()?,
+            trust: Arc::new(Trust::new(config.tls.clone())),
+            timeouts: config.timeouts.clone(),
+            pool_max: config.pool.max,
+        })
+    }
+
+    /// A TLS session that has not sent anything yet.
+    fn tls(&self) -> Result<TlsSession, SdkError> {
+        let config = self.trust.client_config()?;
+        TlsSession::new(config, &self.endpoint)
+    }
+
+    /// Slots of one connection, so that all of them together stay within [`MAX_IN_FLIGHT`].
+    fn slots(&self) -> usize {
+        MAX_IN_FLIGHT / self.pool_max
+    }
+
+    /// Why no connection came about, given the call's own limit.
+    fn dial_failed(&self, error: &io::Error, deadline: Instant) -> SdkError {
+        if error.kind() == io::ErrorKind::TimedOut && Instant::now() >= deadline {
+            out_of_time()
+        } else {
+            self.unreachable(error)
+        }
+    }
+
+    fn unreachable(&self, error: &io::Error) -> SdkError {
+        let why = match error.kind() {
+            io::ErrorKind::TimedOut => {
+                format!(
+                    "no answer within timeouts.connect ({:?})",
+                    self.timeouts.connect
+                )
+            }
+            io::ErrorKind::ConnectionRefused => "nothing listens there".to_owned(),
+            _ => error.to_string(),
+        };
+        SdkError::new(
+            ErrorKind::Transport,
+            format!("no connection to the gateway at {}: {why}", self.endpoint),
+        )
+    }
+}
+
+/// The call's time was over before there was a connection.
+fn out_of_time() -> SdkError {
+    SdkError::new(
+        ErrorKind::DeadlineExceeded,
+        "the call's time ran out while connecting to the gateway",
+    )
+}
+
+/// What this SDK says about itself.
+fn hello() -> HelloRequest {
+    HelloRequest::new(concat!("ron-app-sdk/", env!("CARGO_PKG_VERSION")))
+}

@@ -1,0 +1,28 @@
+//! From a host name to addresses, within a deadline.
+
+use super::endpoint::Endpoint;
+use std::io;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::sync::mpsc;
+use std::time::Instant;
+
+/// The endpoint's address where its host is an IP address: no look-up is needed.
+pub(super) fn literal(endpoint: &Endpoint) -> Option<SocketAddr> {
+    let ip: IpAddr = endpoint.host.parse().ok()?;
+    Some(SocketAddr::new(ip, endpoint.port))
+}
+
+/// Looks the host up. The system's resolver knows no deadline, so a thread of its own waits for it.
+pub(super) fn lookup(endpoint: &Endpoint, deadline: Instant) -> io::Result<Vec<SocketAddr>> {
+    let (sender, receiver) = mpsc::sync_channel(1);
+    let (host, port) = (endpoint.host.clone(), endpoint.port);
+    std::thread::Builder::new()
+        .name("ron-sdk-resolve".into())
+        .spawn(move || {
+            let addresses = (host.as_str(), port).to_socket_addrs();
+            let _ = sender.send(addresses.map(Iterator::collect));
+        })?;
+    receiver
+        .recv_timeout(deadline.saturating_duration_since(Instant::now()))
+        .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}

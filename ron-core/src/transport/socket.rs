@@ -1,0 +1,139 @@
+//! What a connection needs of a socket. Nothing here waits.
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+pub(super) trait Socket {
+    /// Who may wait for the socket: a task waits with the help of the runtime on which it was opened, a
+    /// thread by itself.
+    type Home: Copy + PartialEq;
+
+    /// Whether several callers may wait for the same socket at once: threads may, tasks share one waker.
+    const SHARED_WAIT: bool;
+
+    /// Reads what is there. `WouldBlock` where nothing is, as far as is known without a system call.
+    fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize>;
+
+    /// Reads what is there, asking the system in any case.
+    fn read_now(&self, buffer: &mut [u8]) -> io::Result<usize>;
+
+    /// Writes what fits.
+    fn try_write(&self, bytes: &[u8]) -> io::Result<usize>;
+
+    /// Ends the connection, which wakes whoever waits for it.
+    fn shut_down(&self);
+
+    /// Where it can be waited for.
+    fn home(&self) -> Self::Home;
+}
+
+/// A non-blocking socket whose users wait with `poll(2)`.
+pub(super) struct ThreadSocket {
+    stream: TcpStream,
+    /// Cleared by a short read, set by a poll: a read that is bound to find nothing is not made.
+    is_readable: AtomicBool,
+}
+
+impl ThreadSocket {
+    pub(super) fn connect(address: &SocketAddr, timeout: Duration) -> io::Result<Self> {
+        let stream = TcpStream::connect_timeout(address, timeout)?;
+        stream.set_nodelay(true)?;
+        stream.set_nonblocking(true)?;
+        Ok(Self {
+            stream,
+            is_readable: AtomicBool::new(false),
+        })
+    }
+
+    /// Waits until the socket is ready or `until` has come.
+    pub(super) fn wait(&self, read: bool, write: bool, until: Instant) -> io::Result<()> {
+        let mut flags = PollFlags::empty();
+        flags.set(PollFlags::IN, read);
+        flags.set(PollFlags::OUT, write);
+        let left = until.saturating_duration_since(Instant::now());
+        let timeout = Timespec {
+            tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: left.subsec_nanos().into(),
+        };
+        let mut descriptors = [PollFd::new(&self.stream, flags)];
+        match rustix::event::poll(&mut descriptors, Some(&timeout)) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        if !(descriptors[0].revents() - PollFlags::OUT).is_empty() {
+            self.is_readable.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+}
+
+impl Socket for ThreadSocket {
+    type Home = ();
+
+    const SHARED_WAIT: bool = true;
+
+    fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.is_readable.load(Ordering::Relaxed) {
+            self.read_now(buffer)
+        } else {
+            Err(io::ErrorKind::WouldBlock.into())
+        }
+    }
+
+    fn read_now(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let result = (&self.stream).read(buffer);
+        let is_drained = match &result {
+            Ok(read) => *read < buffer.len(),
+            Err(error) => error.kind() == io::ErrorKind::WouldBlock,
+        };
+        if is_drained {
+            self.is_readable.store(false, Ordering::Relaxed);
+        }
+        result
+    }
+
+    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        (&self.stream).write(bytes)
+    }
+
+    fn shut_down(&self) {
+        let _ = self.stream.shutdown(Shutdown::Both);
+    }
+
+    fn home(&self) {}
+}
+
+/// A socket registered with a tokio runtime.
+pub(super) struct TaskSocket {
+    pub(super) stream: tokio::net::TcpStream,
+    pub(super) runtime: tokio::runtime::Id,
+}
+
+impl Socket for TaskSocket {
+    type Home = tokio::runtime::Id;
+
+    const SHARED_WAIT: bool = false;
+
+    fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.stream.try_read(buffer)
+    }
+
+    fn read_now(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        Ok(rustix::io::read(&self.stream, buffer)?)
+    }
+
+    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.stream.try_write(bytes)
+    }
+
+    fn shut_down(&self) {
+        let _ = rustix::net::shutdown(&self.stream, rustix::net::Shutdown::Both);
+    }
+
+    fn home(&self) -> tokio::runtime::Id {
+        self.runtime
+    }
+}
