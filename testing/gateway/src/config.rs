@@ -1,0 +1,81 @@
+//! What a gateway can be told when it starts.
+
+use ron_app_sdk::oap::hello::Profile;
+use ron_app_sdk::session::ServerLimits;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The configuration of a [`Gateway`](crate::Gateway). The default listens on a free port of the
+/// loopback interface.
+#[derive(Clone, Debug)]
+pub struct GatewayConfig {
+    /// Where to listen; port 0 takes a free one. Default: `127.0.0.1:0`.
+    pub listen: SocketAddr,
+    /// How many bytes of objects the store in memory takes. Default: 1 GiB.
+    pub storage_limit: u64,
+    /// The folder whose files are the edge plane's objects. Default: none.
+    pub edge_root: Option<PathBuf>,
+    /// What one client may cost.
+    pub limits: Limits,
+    /// The kind of node, as HELLO tells it. Default: a micronode.
+    pub profile: Profile,
+    /// Whether HELLO says that everything is forgotten when the node stops. Default: true.
+    pub amnesia: bool,
+    /// Whether `/metrics` is served on the same port. Default: false.
+    pub expose_metrics: bool,
+}
+
+impl Default for GatewayConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            storage_limit: 1 << 30,
+            edge_root: None,
+            limits: Limits::default(),
+            profile: Profile::Micronode,
+            amnesia: true,
+            expose_metrics: false,
+        }
+    }
+}
+
+/// What one client may cost the gateway, in time and in number.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// From the accepted connection to the end of the TLS handshake. Default: 5 s.
+    pub handshake: Duration,
+    /// From there to the end of HELLO. Default: 5 s.
+    pub hello: Duration,
+    /// Without a byte and without a running call. Default: 10 min.
+    pub idle: Duration,
+    /// From a frame's first byte to its last; bytes in between do not extend it. Over HTTP: the time
+    /// for a request's head, and again for its body. Default: 10 s.
+    pub frame: Duration,
+    /// With output that the client does not take a byte of. Default: 30 s.
+    pub write_stall: Duration,
+    /// Connections at once. Default: 10,000.
+    pub max_connections: usize,
+    /// Connections at once from one address. Default: 64.
+    pub max_connections_per_address: usize,
+    /// What a client may do on one OAP connection.
+    pub session: ServerLimits,
+    /// How long a drain waits for open calls. Default: 30 s.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            handshake: Duration::from_secs(5),
+            hello: Duration::from_secs(5),
+            idle: Duration::from_secs(600),
+            frame: Duration::from_secs(10),
+            write_stall: Duration::from_secs(30),
+            max_connections: 10_000,
+            max_connections_per_address: 64,
+            session: ServerLimits::default(),
+            drain: Duration::from_secs(30),
+        }
+    }
+}

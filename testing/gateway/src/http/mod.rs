@@ -1,0 +1,248 @@
+//! The HTTP face: the same objects, checks and codes for curl, browsers and load balancers.
+
+mod request;
+mod response;
+
+use crate::engine::{deadline_exceeded, schema_violation, Action, Call};
+use crate::gateway::Shared;
+use crate::metrics::CallLabel;
+use crate::outcome::Outcome;
+use crate::phase::Phase;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::Body;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use request::Route;
+use ron_app_sdk::oap::{ErrorReply, Executed, Reason, MAX_BODY};
+use std::convert::Infallible;
+use std::error::Error;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::timeout;
+
+/// For the execution of one request: HTTP has no header for a deadline.
+const DEADLINE: Duration = Duration::from_secs(30);
+/// The most that is buffered of a request's head.
+const HEAD: usize = 64 * 1024;
+
+/// Serves a connection to its end.
+pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, shared: Arc<Shared>) {
+    let mut phase = shared.phase.clone();
+    let frame = shared.config.limits.frame;
+    let service = service_fn(move |request| {
+        let shared = Arc::clone(&shared);
+        async move { Ok::<_, Infallible>(respond(&shared, request).await) }
+    });
+    let mut connection = pin!(http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(frame)
+        .max_buf_size(HEAD)
+        .serve_connection(TokioIo::new(stream), service));
+    // How a connection ended is of no interest: each answered request has been counted.
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        () = phase.reached(Phase::Draining) => connection.as_mut().graceful_shutdown(),
+    }
+    let _ = connection.await;
+}
+
+async fn respond<B>(shared: &Shared, request: Request<B>) -> Response<Full<Bytes>>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let Some(route) = Route::of(request.uri().path()) else {
+        let error = ErrorReply::not_executed(Reason::NotFound).with_detail("no such page");
+        return response::outcome(&Method::GET, Outcome::error(error, Executed::No));
+    };
+    let method = request.method().clone();
+    if !route.allows(&method) {
+        return response::method_not_allowed(route.methods());
+    }
+    match route {
+        Route::Health => response::text(StatusCode::OK, "ok\n"),
+        Route::Ready if shared.phase.is_serving() => response::text(StatusCode::OK, "ready\n"),
+        Route::Ready => response::text(StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
+        Route::Version => response::version(),
+        Route::Metrics if shared.config.expose_metrics => response::metrics(shared.metrics.text()),
+        Route::Metrics => {
+            let error = ErrorReply::not_executed(Reason::NotFound).with_detail("no such page");
+            response::outcome(&method, Outcome::error(error, Executed::No))
+        }
+        Route::Put | Route::Object(_) | Route::Edge(_) => {
+            let label = route.label(&method);
+            let outcome = match call(shared, request).await {
+                Ok(outcome) | Err(outcome) => outcome,
+            };
+            shared.metrics.call(label, outcome.code);
+            response::outcome(&method, outcome)
+        }
+    }
+}
+
+impl Route<'_> {
+    fn label(&self, method: &Method) -> CallLabel {
+        let read = if method == Method::HEAD {
+            "head"
+        } else {
+            "get"
+        };
+        let (plane, operation) = match self {
+            Self::Put => ("storage", "put"),
+            Self::Object(_) => ("storage", read),
+            Self::Edge(_) => ("edge", read),
+            _ => ("unknown", "unknown"),
+        };
+        CallLabel { plane, operation }
+    }
+}
+
+/// Executes a request; both variants are its outcome.
+async fn call<B>(shared: &Shared, request: Request<B>) -> Result<Outcome, Outcome>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let (head, body) = request.into_parts();
+    let token = request::capability(&head.headers).map_err(refused)?;
+    let token = token.as_ref().map_or(&[][..], |token| token.expose());
+    shared.engine.check_capability(0, token).map_err(refused)?;
+    request::check_idempotency_key(&head.headers).map_err(schema_violation)?;
+    let action = request::action(&head).map_err(schema_violation)?;
+    let body = if action == Action::StoragePut {
+        read_body(body, shared.config.limits.frame).await?
+    } else if body.is_end_stream() {
+        Bytes::new()
+    } else {
+        return Err(schema_violation("a read has no body"));
+    };
+    let deadline = Instant::now() + DEADLINE;
+    Ok(shared
+        .engine
+        .execute(Call { action, deadline }, body)
+        .wait()
+        .await)
+}
+
+fn refused(error: ErrorReply) -> Outcome {
+    Outcome::error(error, Executed::No)
+}
+
+async fn read_body<B>(body: B, limit: Duration) -> Result<Bytes, Outcome>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let too_large = || {
+        let error = ErrorReply::not_executed(Reason::TooLarge);
+        refused(error.with_detail(format!("a body has at most {MAX_BODY} bytes")))
+    };
+    if body.size_hint().lower() > MAX_BODY as u64 {
+        return Err(too_large());
+    }
+    let body = pin!(Limited::new(body, MAX_BODY));
+    match timeout(limit, body.collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(_)) => Err(schema_violation("the body ends too early")),
+        Err(_elapsed) => Err(deadline_exceeded(Executed::No)),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::capability::mint_for_development;
+    use crate::config::GatewayConfig;
+    use crate::engine::Backends;
+    use crate::phase::phase_channel;
+    use hyper::header::AUTHORIZATION;
+    use ron_app_sdk::AddrB3;
+
+    fn shared(config: GatewayConfig) -> (tokio::sync::watch::Sender<Phase>, Shared) {
+        let backends = Backends::in_memory(&config).unwrap();
+        let (phase, watch) = phase_channel();
+        (phase, Shared::new(config, backends, watch))
+    }
+
+    fn request(method: &str, path: &str, body: &'static [u8]) -> Request<Full<Bytes>> {
+        let capability = mint_for_development().unwrap();
+        Request::builder()
+            .method(method)
+            .uri(path)
+            .header(
+                AUTHORIZATION,
+                format!("Ron {}", *capability.expose_base64url()),
+            )
+            .body(Full::new(Bytes::from_static(body)))
+            .unwrap()
+    }
+
+    async fn status(shared: &Shared, request: Request<Full<Bytes>>) -> u16 {
+        respond(shared, request).await.status().as_u16()
+    }
+
+    #[tokio::test]
+    async fn readiness_ends_with_the_drain_and_health_does_not() {
+        let (phase, shared) = shared(GatewayConfig::default());
+        assert_eq!(status(&shared, request("GET", "/readyz", b"")).await, 200);
+        phase.send(Phase::Draining).unwrap();
+        assert_eq!(status(&shared, request("GET", "/readyz", b"")).await, 503);
+        assert_eq!(status(&shared, request("GET", "/healthz", b"")).await, 200);
+    }
+
+    #[tokio::test]
+    async fn metrics_are_shown_only_where_that_was_asked_for() {
+        let (_phase, hidden) = shared(GatewayConfig::default());
+        assert_eq!(status(&hidden, request("GET", "/metrics", b"")).await, 404);
+        let (_phase, exposed) = shared(GatewayConfig {
+            expose_metrics: true,
+            ..GatewayConfig::default()
+        });
+        assert_eq!(status(&exposed, request("POST", "/put", b"x")).await, 200);
+        let response = respond(&exposed, request("GET", "/metrics", b"")).await;
+        let text = response.into_body().collect().await.unwrap().to_bytes();
+        let text = std::str::from_utf8(&text).unwrap();
+        assert!(text.contains(r#"operation="put",code="200"} 1"#), "{text}");
+    }
+
+    #[tokio::test]
+    async fn routes_and_methods_are_refused_with_their_codes() {
+        let (_phase, shared) = shared(GatewayConfig::default());
+        let absent = format!("/o/{}", AddrB3::of(b"absent"));
+        for (method, path, body, code) in [
+            ("GET", "/", &b""[..], 404),
+            ("POST", "/healthz", b"", 405),
+            ("GET", "/put", b"", 405),
+            ("DELETE", &absent, b"", 405),
+            ("GET", &absent, b"", 404),
+            ("GET", &absent, b"body", 400),
+            ("GET", "/o/b3:00", b"", 400),
+            ("GET", "/edge/a/%2e%2e/b", b"", 400),
+            ("GET", "/edge/%zz", b"", 400),
+            ("GET", "/edge/ron/64k", b"", 200),
+            ("GET", "/edge/%72on/64k", b"", 200),
+        ] {
+            let request = request(method, path, body);
+            assert_eq!(status(&shared, request).await, code, "{method} {path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_bad_idempotency_key_is_refused_and_a_good_one_is_not() {
+        let (_phase, shared) = shared(GatewayConfig::default());
+        for (key, code) in [("invoice-1", 200), ("", 400), ("two words", 400)] {
+            let mut request = request("POST", "/put", b"x");
+            request
+                .headers_mut()
+                .insert("idempotency-key", key.parse().unwrap());
+            assert_eq!(status(&shared, request).await, code, "{key:?}");
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! What an HTTP request asks for.
+
+use crate::engine::Action;
+use crate::selection::Selection;
+use http_range_header::{parse_range_header, EndPosition, RangeUnsatisfiableError, StartPosition};
+use hyper::header::{HeaderMap, HeaderValue, AUTHORIZATION, IF_RANGE, RANGE};
+use hyper::http::request::Parts;
+use hyper::Method;
+use ron_app_sdk::oap::{ErrorReply, Reason};
+use ron_app_sdk::{ByteRange, Capability, EdgePath, IdemKey};
+
+/// The scheme of the `Authorization` header.
+const SCHEME: &str = "Ron";
+
+/// What a path leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Route<'a> {
+    Health,
+    Ready,
+    Version,
+    Metrics,
+    Put,
+    /// An address.
+    Object(&'a str),
+    /// A path without its leading slash, percent-encoded.
+    Edge(&'a str),
+}
+
+impl<'a> Route<'a> {
+    pub(super) fn of(path: &'a str) -> Option<Self> {
+        Some(match path {
+            "/healthz" => Self::Health,
+            "/readyz" => Self::Ready,
+            "/version" => Self::Version,
+            "/metrics" => Self::Metrics,
+            "/put" => Self::Put,
+            _ => match path.strip_prefix("/o/") {
+                Some(address) => Self::Object(address),
+                None => Self::Edge(path.strip_prefix("/edge/")?),
+            },
+        })
+    }
+
+    /// As the `Allow` header says it.
+    pub(super) fn methods(self) -> &'static str {
+        match self {
+            Self::Put => "POST",
+            _ => "GET, HEAD",
+        }
+    }
+
+    pub(super) fn allows(self, method: &Method) -> bool {
+        match self {
+            Self::Put => method == Method::POST,
+            _ => method == Method::GET || method == Method::HEAD,
+        }
+    }
+}
+
+/// The capability in the `Authorization` header; `None` where there is none in our scheme.
+pub(super) fn capability(headers: &HeaderMap) -> Result<Option<Capability>, ErrorReply> {
+    let Some((scheme, token)) = headers
+        .get(AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split_once(' '))
+    else {
+        return Ok(None);
+    };
+    if !scheme.eq_ignore_ascii_case(SCHEME) {
+        return Ok(None);
+    }
+    let malformed = |_| {
+        ErrorReply::not_executed(Reason::CapabilityMalformed)
+            .with_detail("Authorization: Ron takes a macaroon as base64url")
+    };
+    Capability::from_base64url(token)
+        .map(Some)
+        .map_err(malformed)
+}
+
+/// Checks the `Idempotency-Key` header, if there is one.
+pub(super) fn check_idempotency_key(headers: &HeaderMap) -> Result<(), String> {
+    let Some(key) = headers.get("idempotency-key") else {
+        return Ok(());
+    };
+    let key = key
+        .to_str()
+        .map_err(|_| "Idempotency-Key: not ASCII".to_owned())?;
+    let refuse = |error| format!("Idempotency-Key: {error}");
+    IdemKey::new(key).map(|_| ()).map_err(refuse)
+}
+
+/// What the request wants; its method is one that its route allows. The error names the rule it breaks.
+pub(super) fn action(head: &Parts) -> Result<Action, String> {
+    let is_head = head.method == Method::HEAD;
+    match Route::of(head.uri.path()) {
+        Some(Route::Put) => Ok(Action::StoragePut),
+        Some(Route::Object(address)) => {
+            let address = address
+                .parse()
+                .map_err(|error| format!("address: {error}"))?;
+            Ok(if is_head {
+                Action::StorageHead(address)
+            } else {
+                Action::StorageGet(address, selection(&head.headers))
+            })
+        }
+        Some(Route::Edge(rest)) => {
+            let rest = percent_decode(rest).ok_or("path: not percent-encoded UTF-8")?;
+            let path = format!("/{rest}");
+            EdgePath::new(&path).map_err(|error| format!("path: {error}"))?;
+            Ok(if is_head {
+                Action::EdgeHead(path)
+            } else {
+                Action::EdgeGet(path, selection(&head.headers))
+            })
+        }
+        _ => Err("not a call".to_owned()),
+    }
+}
+
+/// Which bytes the `Range` header selects. As HTTP asks for, a range that cannot be read, and any form
+/// that is not supported (several ranges, a condition), selects the whole object.
+fn selection(headers: &HeaderMap) -> Selection {
+    let range = headers.get(RANGE).map(HeaderValue::to_str);
+    let (Some(Ok(text)), false) = (range, headers.contains_key(IF_RANGE)) else {
+        return Selection::Whole;
+    };
+    let ranges = match parse_range_header(text) {
+        Ok(ranges) => ranges.ranges,
+        // `bytes=-0` is well-formed, and no object satisfies it.
+        Err(RangeUnsatisfiableError::ZeroSuffix) => return Selection::Last(0),
+        Err(_) => return Selection::Whole,
+    };
+    match ranges.as_slice() {
+        [range] => match (range.start, range.end) {
+            (StartPosition::FromLast(count), _) => Selection::Last(count),
+            (StartPosition::Index(first), EndPosition::LastByte) => Selection::From(first),
+            (StartPosition::Index(first), EndPosition::Index(u64::MAX)) => Selection::From(first),
+            (StartPosition::Index(first), EndPosition::Index(last)) => {
+                ByteRange::new(first, last).ok().into()
+            }
+        },
+        _ => Selection::Whole,
+    }
+}
+
+/// Decodes `%xx`; `None` where that is malformed or the result is not UTF-8.
+fn percent_decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, tail)) = rest.split_first() {
+        rest = tail;
+        if byte == b'%' {
+            let (digits, tail) = rest.split_first_chunk::<2>()?;
+            let digit = |byte: u8| char::from(byte).to_digit(16);
+            bytes.push((digit(digits[0])? << 4 | digit(digits[1])?) as u8);
+            rest = tail;
+        } else {
+            bytes.push(byte);
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn headers(name: &'static str, value: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(name, value.parse().unwrap());
+        headers
+    }
+
+    #[test]
+    fn ranges_are_read_as_http_defines_them() {
+        let select = |text| selection(&headers("range", text));
+        let range = |first, last| Selection::Range(ByteRange::new(first, last).unwrap());
+        assert_eq!(select("bytes=0-9"), range(0, 9));
+        assert_eq!(select("bytes=5-"), Selection::From(5));
+        assert_eq!(select("bytes=-5"), Selection::Last(5));
+        assert_eq!(select("bytes=-0"), Selection::Last(0));
+        assert_eq!(select("bytes=1-18446744073709551615"), Selection::From(1));
+        for whole in [
+            "bytes=9-0",
+            "bytes=0-1,4-5",
+            "bytes=a-b",
+            "lines=1-2",
+            "bytes=",
+        ] {
+            assert_eq!(select(whole), Selection::Whole, "{whole}");
+        }
+        let mut conditional = headers("range", "bytes=0-9");
+        conditional.insert(IF_RANGE, HeaderValue::from_static("\"x\""));
+        assert_eq!(selection(&conditional), Selection::Whole);
+    }
+
+    #[test]
+    fn the_capability_is_taken_from_our_scheme_only() {
+        let text = crate::capability::mint_for_development()
+            .unwrap()
+            .expose_base64url();
+        let read = |value: &str| capability(&headers("authorization", value));
+        assert!(read(&format!("Ron {}", *text)).unwrap().is_some());
+        assert!(read(&format!("ron {}", *text)).unwrap().is_some());
+        assert!(read(&format!("Bearer {}", *text)).unwrap().is_none());
+        assert!(capability(&HeaderMap::new()).unwrap().is_none());
+        let error = read("Ron canary").unwrap_err();
+        assert_eq!(error.reason, Reason::CapabilityMalformed);
+        assert!(!format!("{error:?}").contains("canary"));
+    }
+
+    #[test]
+    fn percent_encoding_is_decoded_strictly() {
+        assert_eq!(percent_decode("a%20b%C3%A9/c").as_deref(), Some("a bé/c"));
+        for malformed in ["%", "%2", "%zz", "%+1", "%ff"] {
+            assert_eq!(percent_decode(malformed), None, "{malformed}");
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! From an OAP request's head to a call that may be executed.
+
+use crate::engine::{Action, Call, Engine};
+use crate::metrics::CallLabel;
+use ron_app_sdk::oap::{CallContext, ErrorReply, Operation, Plane, Reason, RequestError};
+use ron_app_sdk::session::RequestHead;
+use ron_app_sdk::EdgePath;
+use std::time::{Duration, Instant};
+
+/// Checks a request that arrived at `now`, before its body is there.
+///
+/// The capability comes first: whoever has none learns nothing else.
+pub(super) fn admit(
+    engine: &Engine,
+    now: Instant,
+    head: &RequestHead,
+) -> Result<Call, (CallLabel, ErrorReply)> {
+    let mut label = CallLabel {
+        plane: match Plane::from_id(head.app_proto_id) {
+            Some(Plane::Storage) => "storage",
+            Some(Plane::Edge) => "edge",
+            _ => "unknown",
+        },
+        operation: "unknown",
+    };
+    engine
+        .check_capability(head.tenant_id, &head.capability)
+        .map_err(|error| (label, error))?;
+    let (context, operation) = Operation::decode(head.app_proto_id, &head.meta)
+        .map_err(|error| (label, refusal(&error)))?;
+    label.operation = operation.name();
+    admit_operation(now, &context, operation).map_err(|error| (label, error))
+}
+
+fn admit_operation(
+    now: Instant,
+    context: &CallContext,
+    operation: Operation<'_>,
+) -> Result<Call, ErrorReply> {
+    if context.deadline_ms == 0 {
+        return Err(ErrorReply::not_executed(Reason::DeadlineExceeded));
+    }
+    let action = match operation {
+        Operation::StoragePut => Action::StoragePut,
+        Operation::StorageGet { address, range } => Action::StorageGet(address, range.into()),
+        Operation::StorageHead { address } => Action::StorageHead(address),
+        Operation::EdgeGet { path, range } => {
+            check_path(&path)?;
+            Action::EdgeGet(path.into_owned(), range.into())
+        }
+        Operation::EdgeHead { path } => {
+            check_path(&path)?;
+            Action::EdgeHead(path.into_owned())
+        }
+        _ => return Err(ErrorReply::not_executed(Reason::UnknownOperation)),
+    };
+    let deadline = now + Duration::from_millis(u64::from(context.deadline_ms));
+    Ok(Call { action, deadline })
+}
+
+fn check_path(path: &str) -> Result<(), ErrorReply> {
+    let refuse = |rule| schema_violation(&format!("path: {rule}"));
+    EdgePath::new(path).map(|_| ()).map_err(refuse)
+}
+
+fn refusal(error: &RequestError) -> ErrorReply {
+    let detail = error.to_string();
+    match error {
+        RequestError::UnknownPlane(_) => {
+            ErrorReply::not_executed(Reason::UnknownPlane).with_detail(detail)
+        }
+        RequestError::UnknownOperation(_) => {
+            ErrorReply::not_executed(Reason::UnknownOperation).with_detail(detail)
+        }
+        RequestError::Schema(_) => schema_violation(&detail),
+    }
+}
+
+fn schema_violation(detail: &str) -> ErrorReply {
+    ErrorReply::not_executed(Reason::SchemaViolation).with_detail(detail)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::capability::mint_for_development;
+    use crate::config::GatewayConfig;
+    use crate::engine::Backends;
+    use crate::selection::Selection;
+    use ron_app_sdk::oap::MAX_META;
+
+    fn admit_meta(
+        app_proto_id: u16,
+        capability: &[u8],
+        meta: &str,
+    ) -> Result<Call, (CallLabel, ErrorReply)> {
+        let engine = Engine::new(Backends::in_memory(&GatewayConfig::default()).unwrap());
+        let head = RequestHead {
+            app_proto_id,
+            tenant_id: 0,
+            capability: capability.to_vec().into(),
+            meta: meta.as_bytes().to_vec(),
+        };
+        admit(&engine, Instant::now(), &head)
+    }
+
+    fn reason(app_proto_id: u16, capability: &[u8], meta: &str) -> Reason {
+        admit_meta(app_proto_id, capability, meta)
+            .unwrap_err()
+            .1
+            .reason
+    }
+
+    #[test]
+    fn each_rule_has_its_reason() {
+        let token = mint_for_development().unwrap();
+        let token = token.expose();
+        let put = r#"{"op":"put","deadline_ms":1000,"attempt":1}"#;
+        assert_eq!(reason(0x0301, b"", put), Reason::CapabilityMissing);
+        assert_eq!(reason(0x0301, b"x", put), Reason::CapabilityMalformed);
+        assert_eq!(reason(0x0999, b"", put), Reason::CapabilityMissing);
+        assert_eq!(reason(0x0999, token, put), Reason::UnknownPlane);
+        assert_eq!(reason(0x0401, token, put), Reason::UnknownOperation);
+        assert_eq!(reason(0x0301, token, "[]"), Reason::SchemaViolation);
+        let late = put.replace("1000", "0");
+        assert_eq!(reason(0x0301, token, &late), Reason::DeadlineExceeded);
+        let path = r#"{"op":"head","deadline_ms":1000,"attempt":1,"path":"/a/../b"}"#;
+        assert_eq!(reason(0x0401, token, path), Reason::SchemaViolation);
+    }
+
+    #[test]
+    fn a_good_request_becomes_a_call_with_its_deadline() {
+        let token = mint_for_development().unwrap();
+        let meta = r#"{"op":"get","deadline_ms":60000,"attempt":1,"path":"/a"}"#;
+        let call = admit_meta(0x0401, token.expose(), meta).unwrap();
+        assert_eq!(call.action, Action::EdgeGet("/a".into(), Selection::Whole));
+        let left = call.deadline.saturating_duration_since(Instant::now());
+        assert!(left > Duration::from_secs(50) && left <= Duration::from_secs(60));
+    }
+
+    #[test]
+    fn a_refusal_fits_a_meta_whatever_was_sent() {
+        let token = mint_for_development().unwrap();
+        let field = "\\u0001é".repeat(2000);
+        let meta = format!(r#"{{"op":"put","deadline_ms":1,"attempt":1,"{field}":1}}"#);
+        assert!(meta.len() <= MAX_META);
+        let (_, error) = admit_meta(0x0301, token.expose(), &meta).unwrap_err();
+        assert!(serde_json::to_vec(&error).unwrap().len() < 1024);
+    }
+}

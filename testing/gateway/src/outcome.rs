@@ -1,0 +1,83 @@
+//! What came of a call, before a protocol puts it into its own form.
+
+use bytes::Bytes;
+use ron_app_sdk::oap::{ErrorReply, Executed, ObjectReply, StoragePutReply};
+
+/// What came of a call.
+pub(crate) struct Outcome {
+    /// The status.
+    pub(crate) code: u16,
+    /// What is said about it.
+    pub(crate) reply: Reply,
+    /// The object or its range, empty otherwise.
+    pub(crate) body: Bytes,
+}
+
+/// The meta of a reply.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    Put(StoragePutReply),
+    Object(ObjectReply),
+    Error(ErrorReply),
+}
+
+impl Outcome {
+    pub(crate) fn put(reply: StoragePutReply) -> Self {
+        Self {
+            code: 200,
+            reply: Reply::Put(reply),
+            body: Bytes::new(),
+        }
+    }
+
+    pub(crate) fn object(reply: ObjectReply, body: Bytes) -> Self {
+        Self {
+            code: if reply.range.is_some() { 206 } else { 200 },
+            reply: Reply::Object(reply),
+            body,
+        }
+    }
+
+    /// The same with another certainty about the effect.
+    pub(crate) fn error(error: impl Into<ErrorReply>, executed: Executed) -> Self {
+        let error = ErrorReply {
+            executed,
+            ..error.into()
+        };
+        Self {
+            code: error.reason.code(),
+            reply: Reply::Error(error),
+            body: Bytes::new(),
+        }
+    }
+}
+
+impl Reply {
+    /// The JSON document.
+    pub(crate) fn to_json(&self) -> Vec<u8> {
+        // None of the DTOs can fail to serialise into memory.
+        match self {
+            Self::Put(reply) => serde_json::to_vec(reply),
+            Self::Object(reply) => serde_json::to_vec(reply),
+            Self::Error(reply) => serde_json::to_vec(reply),
+        }
+        .unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ron_app_sdk::oap::Reason;
+
+    #[test]
+    fn an_error_has_its_reasons_code_and_says_whether_it_took_effect() {
+        let error = ErrorReply::not_executed(Reason::DeadlineExceeded);
+        let outcome = Outcome::error(error, Executed::Unknown);
+        assert_eq!(outcome.code, 408);
+        assert_eq!(
+            outcome.reply.to_json(),
+            br#"{"reason":"deadline_exceeded","executed":"unknown"}"#
+        );
+    }
+}

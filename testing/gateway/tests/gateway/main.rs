@@ -1,0 +1,10 @@
+//! The gateway over real sockets.
+#![allow(clippy::unwrap_used)]
+
+mod binary;
+mod calls;
+mod drain;
+mod http_face;
+mod limits;
+mod support;
+mod turns;
