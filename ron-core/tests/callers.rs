@@ -1,0 +1,408 @@
+//! Many callers on few connections: they share, wait their turn, and may leave at any time.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use ron_app_sdk::session::ServerLimits;
+use ron_app_sdk::{AddrB3, ByteRange, ErrorKind, RonAppSdk};
+use ron_gateway::certificates::CertificateRequest;
+use ron_gateway::edge::SAMPLE_PATH;
+use ron_gateway::GatewayConfig;
+use std::future::{poll_fn, Future};
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+use support::peer::{object_meta, Peer, OK};
+use support::{block_on, bytes, capability, within, TestGateway, LIMIT};
+use tokio::runtime::Builder;
+
+/// A small generator of numbers that are the same in every run (xorshift64*, Vigna 2016).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % bound
+    }
+}
+
+/// Polls a future at most `polls` times, then drops it. `None` where it was not ready by then.
+async fn abandoned<T>(future: impl Future<Output = T>, polls: u64) -> Option<T> {
+    let mut left = polls;
+    let mut future = pin!(future);
+    poll_fn(|context| {
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        left -= 1;
+        match future.as_mut().poll(context) {
+            Poll::Ready(value) => Poll::Ready(Some(value)),
+            Poll::Pending if left == 0 => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// A gateway on which cancelling often is no reason to drain.
+fn patient_gateway() -> TestGateway {
+    let mut config = GatewayConfig::default();
+    config.limits.session = ServerLimits {
+        max_cancels_per_second: u32::MAX,
+        ..ServerLimits::default()
+    };
+    TestGateway::start_with(config, &CertificateRequest::localhost())
+}
+
+/// One caller: starts calls of every kind, drops most of them, and checks all that complete.
+async fn abandon_calls(sdk: RonAppSdk, seed: u64, calls: u64) -> u64 {
+    let (mut random, capability) = (Random(seed), capability());
+    let small = Bytes::from(bytes(100 + seed as usize));
+    let large = Bytes::from(bytes(200_000 + seed as usize));
+    let address = |body: &Bytes| AddrB3::of(body);
+    let (small_address, large_address) = (address(&small), address(&large));
+    for body in [&small, &large] {
+        let put = sdk.storage_put(&capability, body.clone(), LIMIT, None);
+        put.await.unwrap();
+    }
+    let mut dropped = 0;
+    for _ in 0..calls {
+        let polls = random.below(5);
+        let calls = sdk.with(&capability).timeout(LIMIT);
+        let is_done = match random.below(6) {
+            0 => {
+                let put = abandoned(calls.storage_put(small.clone()), polls).await;
+                put.map(|result| assert_eq!(result.unwrap(), small_address))
+                    .is_some()
+            }
+            1 => {
+                let put = abandoned(calls.storage_put(large.clone()), polls).await;
+                put.map(|result| assert_eq!(result.unwrap(), large_address))
+                    .is_some()
+            }
+            2 => {
+                let get = abandoned(calls.storage_get(large_address), polls).await;
+                get.map(|result| assert_eq!(result.unwrap(), large))
+                    .is_some()
+            }
+            3 => {
+                let range = ByteRange::new(7, 70_000).unwrap();
+                let get = abandoned(calls.storage_get_range(large_address, range), polls).await;
+                get.map(|result| assert_eq!(result.unwrap().bytes, large[7..=70_000]))
+                    .is_some()
+            }
+            4 => {
+                let get = abandoned(calls.edge_get(SAMPLE_PATH, None), polls).await;
+                get.map(|result| assert_eq!(result.unwrap().len(), 65_536))
+                    .is_some()
+            }
+            _ => {
+                let get = abandoned(calls.storage_get(small_address), polls).await;
+                get.map(|result| assert_eq!(result.unwrap(), small))
+                    .is_some()
+            }
+        };
+        dropped += u64::from(!is_done);
+    }
+    dropped
+}
+
+/// 100,000 futures dropped at random awaits, on one connection that serves every other call throughout.
+#[test]
+fn dropping_calls_at_any_await_leaves_the_connection_usable() {
+    let mut all_dropped = 0;
+    for (runtime, callers) in [
+        (Builder::new_current_thread().enable_all().build(), 8),
+        (
+            Builder::new_multi_thread()
+                .worker_threads(2)
+                .enable_all()
+                .build(),
+            8,
+        ),
+    ] {
+        let gateway = patient_gateway();
+        let mut config = gateway.config();
+        config.pool.max = 1;
+        let dropped: u64 = runtime.unwrap().block_on(async {
+            let sdk = RonAppSdk::new(config).await.unwrap();
+            let callers = (0..callers)
+                .map(|caller| tokio::spawn(abandon_calls(sdk.clone(), 1 + caller, 16_000)));
+            let dropped = join_all(callers).await;
+            dropped.into_iter().map(Result::unwrap).sum()
+        });
+        all_dropped += dropped;
+        assert_eq!(gateway.gateway.metrics().connections_accepted(), 1);
+    }
+    assert!(all_dropped >= 100_000, "only {all_dropped} were dropped");
+}
+
+#[test]
+fn threads_share_a_client() {
+    let gateway = TestGateway::start();
+    let sdk = gateway.blocking_sdk();
+    std::thread::scope(|scope| {
+        for thread in 0..16u8 {
+            let sdk = &sdk;
+            scope.spawn(move || {
+                let capability = capability();
+                for round in 0..50usize {
+                    let size = [10, 5000, 70_000, 300_000][round % 4];
+                    let body = vec![thread; size + round];
+                    let put = sdk.storage_put(&capability, &body, LIMIT, None);
+                    let got = sdk.storage_get(&capability, put.unwrap(), LIMIT);
+                    assert_eq!(got.unwrap(), body);
+                }
+            });
+        }
+    });
+    assert!(gateway.gateway.metrics().connections_accepted() <= 4);
+}
+
+#[test]
+fn tasks_share_a_client_on_either_runtime() {
+    for runtime in [
+        Builder::new_current_thread().enable_all().build(),
+        Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build(),
+    ] {
+        let gateway = TestGateway::start();
+        runtime.unwrap().block_on(async {
+            let sdk = gateway.sdk().await;
+            let tasks = (0..200u8).map(|task| {
+                let sdk = sdk.clone();
+                tokio::spawn(async move {
+                    let capability = capability();
+                    for size in [10, 70_000, 5000] {
+                        let body = Bytes::from(vec![task; size]);
+                        let put = sdk.storage_put(&capability, body.clone(), LIMIT, None);
+                        let got = sdk.storage_get(&capability, put.await.unwrap(), LIMIT);
+                        assert_eq!(got.await.unwrap(), body);
+                    }
+                })
+            });
+            for result in join_all(tasks).await {
+                result.unwrap();
+            }
+        });
+        assert!(gateway.gateway.metrics().connections_accepted() <= 4);
+    }
+}
+
+#[test]
+fn the_pool_grows_by_one_when_three_quarters_of_the_slots_are_in_use() {
+    let peer = Peer::after_hello(|conversation, _| conversation.linger());
+    block_on(async {
+        let sdk = RonAppSdk::new(peer.config()).await.unwrap();
+        let capability = capability();
+        for (calls, connections) in [(48, 1), (49, 2), (300, 3), (300, 4), (300, 4)] {
+            let limit = Duration::from_millis(300);
+            let calls = (0..calls).map(|_| sdk.storage_get(&capability, AddrB3::of(b"x"), limit));
+            for result in join_all(calls).await {
+                assert_eq!(result.unwrap_err().kind(), ErrorKind::DeadlineExceeded);
+            }
+            assert_eq!(peer.connections(), connections);
+        }
+    });
+}
+
+#[test]
+fn calls_wait_for_a_slot_in_the_order_in_which_they_came() {
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&order);
+    let peer = Peer::tls(Default::default(), move |conversation, _| {
+        conversation.hello(1)?;
+        loop {
+            let frame = conversation.receive()?;
+            let text = String::from_utf8_lossy(&frame.payload).into_owned();
+            seen.lock().unwrap().push(text);
+            let size = "{\"executed\":\"no\",\"address\":\"b3:";
+            let meta = format!("{size}{}\",\"size\":1}}", "0".repeat(64));
+            let flags = ron_app_sdk::oap::Flags::from_bits(2 | 8 | 16).unwrap();
+            conversation.send(
+                flags,
+                OK,
+                support::peer::EDGE,
+                frame.header.corr_id,
+                Some(&meta),
+                b"",
+            )?;
+        }
+    });
+    let mut config = peer.config();
+    config.pool.max = 1;
+    block_on(async {
+        let sdk = RonAppSdk::new(config).await.unwrap();
+        let calls = (0..20).map(|call| {
+            let sdk = sdk.clone();
+            async move {
+                let path = format!("/{call:02}");
+                sdk.edge_head(capability(), &path, LIMIT).await.unwrap();
+            }
+        });
+        join_all(calls).await;
+    });
+    let order = order.lock().unwrap();
+    for (call, text) in order.iter().enumerate() {
+        assert!(text.contains(&format!("\"/{call:02}\"")), "{call}: {text}");
+    }
+    assert_eq!(order.len(), 20);
+}
+
+#[test]
+fn a_call_whose_time_runs_out_in_the_queue_was_not_executed() {
+    let peer = Peer::tls(Default::default(), |conversation, _| {
+        conversation.hello(1)?;
+        conversation.linger()
+    });
+    let mut config = peer.config();
+    config.pool.max = 1;
+    let sdk = ron_app_sdk::blocking::RonAppSdk::new(config).unwrap();
+    let limit = Duration::from_millis(300);
+    std::thread::scope(|scope| {
+        let call = |delay: u64| {
+            let sdk = &sdk;
+            scope.spawn(move || {
+                std::thread::sleep(Duration::from_millis(delay));
+                within(limit, || {
+                    sdk.storage_put(capability(), b"x", limit, None)
+                        .unwrap_err()
+                })
+            })
+        };
+        let (first, second) = (call(0), call(100));
+        let (first, second) = (first.join().unwrap(), second.join().unwrap());
+        assert_eq!(first.kind(), ErrorKind::DeadlineExceeded);
+        assert_eq!(first.executed(), ron_app_sdk::Executed::Unknown);
+        assert_eq!(second.kind(), ErrorKind::DeadlineExceeded);
+        assert_eq!(second.executed(), ron_app_sdk::Executed::No);
+        assert!(second.to_string().contains("free slot"), "{second}");
+    });
+}
+
+/// The first caller reads for both; when its time is over, the second has to take over.
+#[test]
+fn a_reader_that_leaves_hands_its_role_on() {
+    let peer = || {
+        Peer::after_hello(|conversation, _| {
+            conversation.request()?;
+            let second = conversation.request()?;
+            std::thread::sleep(Duration::from_millis(400));
+            conversation.reply(second, OK, &object_meta(b"x"), b"x")?;
+            conversation.linger()
+        })
+    };
+    let (short, pause) = (Duration::from_millis(200), Duration::from_millis(50));
+    let address = AddrB3::of(b"x");
+    let blocking = peer();
+    let sdk = blocking.sdk();
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| sdk.storage_get(capability(), address, short));
+        std::thread::sleep(pause);
+        assert_eq!(sdk.storage_get(capability(), address, LIMIT).unwrap(), "x");
+        let error = first.join().unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::DeadlineExceeded);
+    });
+    let peer = peer();
+    block_on(async {
+        let sdk = RonAppSdk::new(peer.config()).await.unwrap();
+        let capability = capability();
+        let second = async {
+            tokio::time::sleep(pause).await;
+            sdk.storage_get(&capability, address, LIMIT).await
+        };
+        let (first, second) = tokio::join!(sdk.storage_get(&capability, address, short), second);
+        assert_eq!(first.unwrap_err().kind(), ErrorKind::DeadlineExceeded);
+        assert_eq!(second.unwrap(), "x");
+    });
+}
+
+/// A future that is held without being polled must not hold up the others on its connection.
+#[test]
+fn a_reader_that_is_not_polled_does_not_stop_the_others() {
+    let peer = Peer::after_hello(|conversation, _| loop {
+        let corr_id = conversation.request()?;
+        std::thread::sleep(Duration::from_millis(30));
+        conversation.reply(corr_id, OK, &object_meta(b"x"), b"x")?;
+    });
+    block_on(async {
+        let sdk = RonAppSdk::new(peer.config()).await.unwrap();
+        let (capability, address) = (capability(), AddrB3::of(b"x"));
+        let get = || sdk.storage_get(&capability, address, LIMIT);
+        assert_eq!(get().await.unwrap(), "x");
+        let mut held = pin!(get());
+        let first = poll_fn(|context| Poll::Ready(held.as_mut().poll(context))).await;
+        assert!(first.is_pending());
+        let start = Instant::now();
+        for _ in 0..3 {
+            assert_eq!(get().await.unwrap(), "x");
+        }
+        assert!(start.elapsed() < Duration::from_secs(1));
+        assert_eq!(held.await.unwrap(), "x");
+    });
+    assert_eq!(peer.connections(), 1);
+}
+
+#[test]
+fn a_caller_that_leaves_while_connecting_lets_the_others_connect() {
+    let gateway = TestGateway::start();
+    block_on(async {
+        let sdk = gateway.sdk().await;
+        let capability = capability();
+        for polls in 0..6 {
+            let sdk = RonAppSdk::new(gateway.config()).await.unwrap();
+            let dialing = sdk.storage_put(&capability, "x".into(), LIMIT, None);
+            let waiting = sdk.storage_put(&capability, "y".into(), LIMIT, None);
+            let (_, waited) = tokio::join!(abandoned(dialing, polls), waiting);
+            assert_eq!(waited.unwrap(), AddrB3::of(b"y"));
+        }
+        sdk.storage_put(&capability, "x".into(), LIMIT, None)
+            .await
+            .unwrap();
+    });
+}
+
+/// A connection belongs to the runtime on which it was opened; the client does not.
+#[test]
+fn a_client_outlives_the_runtimes_of_its_connections() {
+    let gateway = TestGateway::start();
+    let sdk = block_on(gateway.sdk());
+    let rounds = 20;
+    for _ in 0..rounds {
+        block_on(async {
+            let put = sdk.storage_put(capability(), "x".into(), LIMIT, None).await;
+            let got = sdk.storage_get(capability(), put.unwrap(), LIMIT).await;
+            assert_eq!(got.unwrap(), "x");
+        });
+    }
+    assert_eq!(gateway.gateway.metrics().connections_accepted(), rounds);
+    let settled = Instant::now() + Duration::from_secs(2);
+    while gateway.gateway.metrics().connections_open() > 8 {
+        assert!(
+            Instant::now() < settled,
+            "connections of ended runtimes stay open"
+        );
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn without_a_runtime_the_asynchronous_client_says_so() {
+    let gateway = TestGateway::start();
+    let sdk = block_on(gateway.sdk());
+    let mut call = pin!(sdk.storage_get(capability(), AddrB3::of(b"x"), LIMIT));
+    let mut context = std::task::Context::from_waker(futures_util::task::noop_waker_ref());
+    let Poll::Ready(result) = call.as_mut().poll(&mut context) else {
+        panic!("it waits for a runtime that is not there");
+    };
+    let error = result.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(error.to_string().contains("tokio runtime"), "{error}");
+}

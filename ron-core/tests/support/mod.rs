@@ -1,0 +1,124 @@
+//! Real gateways, and peers that misbehave, for tests over real sockets.
+#![allow(dead_code)] // each test uses its share
+
+pub(crate) mod peer;
+
+use ron_app_sdk::{blocking, Capability, Macaroon, RonAppSdk, SdkConfig, TlsConfig};
+use ron_gateway::certificates::{Authority, CertificateRequest};
+use ron_gateway::{Gateway, GatewayConfig, Limits};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+use tokio::runtime::{Builder, Runtime};
+
+/// A limit that no test is meant to reach.
+pub(crate) const LIMIT: Duration = Duration::from_secs(10);
+
+/// A gateway on a runtime of its own, so that tests may block.
+pub(crate) struct TestGateway {
+    pub(crate) gateway: Gateway,
+    pub(crate) trust: Trust,
+    runtime: Runtime,
+}
+
+/// An authority and the file that makes an SDK trust it.
+pub(crate) struct Trust {
+    pub(crate) authority: Authority,
+    folder: TempDir,
+}
+
+impl Trust {
+    pub(crate) fn new() -> Self {
+        let authority = Authority::new().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("ca.pem"), authority.certificate_pem()).unwrap();
+        Self { authority, folder }
+    }
+
+    /// Settings that trust the authority and name a gateway at `address`.
+    pub(crate) fn config(&self, address: SocketAddr) -> SdkConfig {
+        SdkConfig {
+            gateway_addr: format!("https://{address}"),
+            tls: TlsConfig {
+                ca: Some(self.folder.path().join("ca.pem")),
+                pin: None,
+            },
+            ..SdkConfig::default()
+        }
+    }
+}
+
+impl TestGateway {
+    pub(crate) fn start() -> Self {
+        Self::start_with(GatewayConfig::default(), &CertificateRequest::localhost())
+    }
+
+    pub(crate) fn start_with(mut config: GatewayConfig, request: &CertificateRequest) -> Self {
+        let trust = Trust::new();
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        config.limits.max_connections_per_address = Limits::default().max_connections;
+        let identity = trust.authority.issue(request).unwrap();
+        let gateway = runtime.block_on(Gateway::start(config, identity)).unwrap();
+        Self {
+            gateway,
+            trust,
+            runtime,
+        }
+    }
+
+    pub(crate) fn config(&self) -> SdkConfig {
+        self.trust.config(self.gateway.address())
+    }
+
+    pub(crate) async fn sdk(&self) -> RonAppSdk {
+        RonAppSdk::new(self.config()).await.unwrap()
+    }
+
+    pub(crate) fn blocking_sdk(&self) -> blocking::RonAppSdk {
+        blocking::RonAppSdk::new(self.config()).unwrap()
+    }
+
+    /// Lets open calls finish and stops.
+    pub(crate) fn shut_down(self) {
+        self.runtime.block_on(self.gateway.shutdown());
+    }
+
+    /// Stops at once, as a crash would.
+    pub(crate) fn kill(self) {
+        drop(self.gateway);
+        self.runtime.shutdown_background();
+    }
+}
+
+/// A well-formed capability.
+pub(crate) fn capability() -> Capability {
+    let token = Macaroon::mint(b"root key", "test", b"identifier");
+    Capability::from_bytes(token.encode()).unwrap()
+}
+
+/// Bytes that differ from place to place.
+pub(crate) fn bytes(len: usize) -> Vec<u8> {
+    (0..len).map(|i| (i % 251) as u8).collect()
+}
+
+/// Runs `work` and checks that it took no longer than `limit`, with slack for a busy machine.
+pub(crate) fn within<T>(limit: Duration, work: impl FnOnce() -> T) -> T {
+    let start = Instant::now();
+    let result = work();
+    let took = start.elapsed();
+    assert!(
+        took < limit + Duration::from_millis(500),
+        "took {took:?} of {limit:?}"
+    );
+    result
+}
+
+/// Runs a future on a runtime with one thread.
+pub(crate) fn block_on<T>(future: impl std::future::Future<Output = T>) -> T {
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(future)
+}
