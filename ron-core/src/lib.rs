@@ -43,3 +43,7 @@ pub use planes::storage::UnverifiedRange;
 pub use planes::ObjectInfo;
 pub use range::{ByteRange, RangeError};
 
+/// Compiles the README's example.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

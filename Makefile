@@ -1,0 +1,32 @@
+# `make` lists what there is. `make demo` and `make test` are the two that matter.
+FILE ?= README.md
+GATEWAY = target/release/ron-gateway dev --listen 127.0.0.1:0 --
+
+.PHONY: help demo test test-deep overhead lint tools tools-test
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: tools ## Start a gateway, put a file (FILE=path) through it and read it back
+	@cargo build --quiet --release --locked -p ron-gateway -p quickstart
+	@$(GATEWAY) target/release/quickstart "$(FILE)"
+
+test: tools-test ## Run everything that must pass, with the time of each stage
+	@scripts/test.sh
+
+test-deep: tools-test ## Run what needs rarer tools
+	@scripts/test_deep.sh
+
+overhead: tools ## Compare the SDK's blocking client with bare TLS clients
+	@cargo build --quiet --release --locked -p ron-gateway -p ron-overhead
+	@$(GATEWAY) target/release/ron-overhead
+
+lint: tools ## Check format and lints
+	@cargo fmt --all --check
+	@cargo clippy --workspace --all-targets --locked -- -D warnings
+
+tools:
+	@scripts/check_tools.sh cargo cc
+
+tools-test:
+	@scripts/check_tools.sh cargo cc python3

@@ -1,0 +1,85 @@
+//! Puts a file, gets it back, reads a range of it and an edge object.
+//!
+//! The gateway and the capability come from the environment; `make demo` sets it.
+#![allow(clippy::print_stdout, clippy::print_stderr)] // it is a program for people
+
+use bytes::Bytes;
+use ron_app_sdk::{
+    ByteRange, CallReport, Capability, ErrorKind, RonAppSdk, SdkConfig, SdkError, MAX_BODY,
+};
+use std::error::Error;
+use std::process::ExitCode;
+
+/// What the README says about the edge object that every development gateway has.
+const EDGE_PATH: &str = "/ron/64k";
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let path = std::env::args().nth(1).unwrap_or("README.md".into());
+    match run(&path).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("quickstart: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(path: &str) -> Result<(), Box<dyn Error>> {
+    let file = Bytes::from(std::fs::read(path).map_err(|error| format!("{path}: {error}"))?);
+    let sdk = RonAppSdk::new(SdkConfig::from_env()?).await?;
+    let capability = Capability::from_env()?;
+    let calls = sdk.with(&capability).with_report();
+
+    let (address, report) = match calls.storage_put(file.clone()).await {
+        Err(error) if error.kind() == ErrorKind::TooLarge => {
+            return Err(too_long(path, file.len(), &error).into())
+        }
+        result => result?,
+    };
+    println!("{path} is {address}\n");
+    println!(
+        "{:<22} {:<28} {:>9} {:>8} {:>11}",
+        "operation", "result", "bytes", "attempts", "time"
+    );
+    row("storage_put", "stored", file.len(), report);
+
+    let (bytes, report) = calls.storage_get(address).await?;
+    let verdict = if bytes == file {
+        "verified, equal to the file"
+    } else {
+        return Err("the bytes that came back are not the file's".into());
+    };
+    row("storage_get", verdict, bytes.len(), report);
+
+    let (info, report) = calls.storage_head(address).await?;
+    row("storage_head", &format!("{} bytes", info.size), 0, report);
+
+    if file.is_empty() {
+        println!("{:<22} an empty file has no ranges", "storage_get_range");
+    } else {
+        let range = ByteRange::new(0, 99)?;
+        let (part, report) = calls.storage_get_range(address, range).await?;
+        if file[..part.bytes.len()] != part.bytes {
+            return Err("the range is not the file's".into());
+        }
+        let verdict = format!("bytes {} of {}", part.range, part.size);
+        row("storage_get_range", &verdict, part.bytes.len(), report);
+    }
+
+    let (object, report) = calls.edge_get(EDGE_PATH, None).await?;
+    row("edge_get", EDGE_PATH, object.len(), report);
+    Ok(())
+}
+
+fn row(operation: &str, result: &str, bytes: usize, report: CallReport) {
+    let time = format!("{:.3} ms", report.elapsed.as_secs_f64() * 1000.0);
+    println!(
+        "{operation:<22} {result:<28} {bytes:>9} {:>8} {time:>11}",
+        report.attempts
+    );
+}
+
+fn too_long(path: &str, len: usize, error: &SdkError) -> String {
+    format!("{path} has {len} bytes and one object at most {MAX_BODY}: {error}")
+}

@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Ends with a line that names the fix where a tool is missing or too old.
+set -euo pipefail
+
+fix() {
+    echo "$1" >&2
+    exit 1
+}
+
+for tool in "$@"; do
+    case $tool in
+    cargo)
+        command -v cargo >/dev/null || fix 'cargo is missing: install Rust from https://rustup.rs'
+        ;;
+    cc)
+        command -v cc >/dev/null || fix 'cc is missing: install a C compiler (apt-get install gcc)'
+        ;;
+    python3)
+        command -v python3 >/dev/null || fix 'python3 is missing: install Python 3.11 or newer (apt-get install python3)'
+        python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+            fix "python3 is $(python3 -V 2>&1): install Python 3.11 or newer"
+        ;;
+    esac
+done
