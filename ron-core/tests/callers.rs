@@ -350,6 +350,72 @@ fn a_reader_that_is_not_polled_does_not_stop_the_others() {
     assert_eq!(peer.connections(), 1);
 }
 
+/// Held at any point between its first poll and its reply: whatever role the call has by then, the others
+/// get on without it.
+#[test]
+fn a_call_that_is_held_anywhere_does_not_stop_the_others() {
+    let gateway = TestGateway::start();
+    let body = Bytes::from(bytes(300_000));
+    for polls in 1..8u64 {
+        let mut config = gateway.config();
+        config.pool.max = 1;
+        config.timeouts.connect = Duration::from_millis(300);
+        block_on(async {
+            let sdk = RonAppSdk::new(config).await.unwrap();
+            let capability = capability();
+            let mut held = Vec::new();
+            for _ in 0..3 {
+                held.push(Box::pin(sdk.storage_put(
+                    &capability,
+                    body.clone(),
+                    LIMIT,
+                    None,
+                )));
+                let call = held.last_mut().unwrap();
+                let _ = abandoned(call.as_mut(), polls).await;
+            }
+            let start = Instant::now();
+            for _ in 0..3 {
+                let put = sdk.storage_put(&capability, body.clone(), LIMIT, None);
+                assert_eq!(put.await.unwrap(), AddrB3::of(&body));
+            }
+            let took = start.elapsed();
+            assert!(
+                took < Duration::from_secs(3),
+                "{took:?} with calls held after {polls} polls"
+            );
+        });
+    }
+}
+
+/// Large bodies both ways on one connection, from more threads than it has patience for.
+#[test]
+fn threads_that_write_and_read_much_do_not_block_each_other() {
+    let gateway = TestGateway::start();
+    let mut config = gateway.config();
+    config.pool.max = 1;
+    let sdk = ron_app_sdk::blocking::RonAppSdk::new(config).unwrap();
+    let body = bytes(ron_app_sdk::MAX_BODY);
+    let address = sdk.storage_put(capability(), &body, LIMIT, None).unwrap();
+    let start = Instant::now();
+    std::thread::scope(|scope| {
+        for thread in 0..12 {
+            let (sdk, body) = (&sdk, &body);
+            scope.spawn(move || {
+                for _ in 0..8 {
+                    if thread % 2 == 0 {
+                        sdk.storage_put(capability(), body, LIMIT, None).unwrap();
+                    } else {
+                        sdk.storage_get(capability(), address, LIMIT).unwrap();
+                    }
+                }
+            });
+        }
+    });
+    let took = start.elapsed();
+    assert!(took < Duration::from_secs(4), "{took:?}: a stall");
+}
+
 #[test]
 fn a_caller_that_leaves_while_connecting_lets_the_others_connect() {
     let gateway = TestGateway::start();

@@ -292,6 +292,46 @@ fn an_answer_that_stops_halfway_is_stalled() {
     assert_eq!(error.unwrap_err().kind(), ErrorKind::Stalled);
 }
 
+/// The application is slow, not the gateway: what arrived meanwhile counts.
+#[test]
+fn an_answer_that_nobody_looked_for_is_not_stalled() {
+    let object = bytes(100);
+    let body = object.clone();
+    let peer = Peer::after_hello(move |conversation, _| {
+        let corr_id = conversation.request()?;
+        let meta = object_meta(&body);
+        conversation.send(
+            RESP.with(START),
+            OK,
+            STORAGE,
+            corr_id,
+            Some(&meta),
+            &body[..50],
+        )?;
+        std::thread::sleep(Duration::from_millis(200));
+        conversation.send(
+            RESP.with(Flags::END),
+            OK,
+            STORAGE,
+            corr_id,
+            None,
+            &body[50..],
+        )?;
+        conversation.linger()
+    });
+    let mut config = peer.config();
+    config.timeouts.read = Duration::from_millis(300);
+    block_on(async {
+        let sdk = RonAppSdk::new(config).await.unwrap();
+        let call = sdk.storage_get(capability(), AddrB3::of(&object), LIMIT);
+        let mut call = std::pin::pin!(call);
+        let half = tokio::time::timeout(Duration::from_millis(100), call.as_mut()).await;
+        assert!(half.is_err(), "only half of it can be there");
+        std::thread::sleep(Duration::from_millis(600));
+        assert_eq!(call.await.unwrap(), object);
+    });
+}
+
 #[test]
 fn a_gateway_that_stops_reading_stalls_its_writers() {
     let peer = Peer::after_hello(|_, _| {

@@ -164,6 +164,20 @@ fn a_peer_that_speaks_plain_text_is_refused() {
     );
 }
 
+/// The beginning of a handshake message, and another record before its end.
+#[test]
+fn a_peer_that_garbles_its_handshake_is_refused() {
+    let peer = Peer::plain(|mut stream, _| {
+        use std::io::{Read, Write};
+        let _ = stream.read(&mut [0; 4096]);
+        let part = b"\x16\x03\x03\x00\x06\x02\x00\x00\x64\x03\x03";
+        let alert = b"\x15\x03\x03\x00\x02\x02\x28";
+        let _ = stream.write_all(&[&part[..], alert].concat());
+        let _ = stream.read(&mut [0; 4096]);
+    });
+    assert_eq!(failure(&peer.config()).kind(), ErrorKind::Tls);
+}
+
 #[test]
 fn a_peer_that_hangs_up_during_tls_is_a_transport_error() {
     let peer = Peer::plain(|stream, _| drop(stream));

@@ -17,9 +17,10 @@ use tokio::net::TcpStream;
 use tokio::runtime::{Handle, Id};
 use tokio::time::Sleep;
 
-/// A reader that somebody holds without polling it (in a `select!`, say) must not stop the others: after
-/// this long without a reply, a waiting call reads for itself.
-const TAKE_OVER: Duration = Duration::from_millis(20);
+/// A call that somebody holds without polling it (in a `select!`, say) must not stop the others: a call that
+/// depends on another one waits this long, then does the other's part too; each time twice as long, up to the
+/// second figure.
+const PATIENCE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(320));
 
 /// Connections whose callers are tasks of a tokio runtime.
 pub(crate) struct AsyncTransport {
@@ -32,7 +33,7 @@ impl AsyncTransport {
     pub(crate) fn new(config: &SdkConfig) -> Result<Self, SdkError> {
         Ok(Self {
             dialer: Dialer::new(config)?,
-            pool: Pool::new(config.pool.max),
+            pool: Pool::new(config),
             hello: super::hello(),
         })
     }
@@ -62,27 +63,35 @@ impl AsyncTransport {
         deadline: Instant,
     ) -> Result<Arc<Connection<TaskSocket>>, Failure> {
         let mut wait = self.pool.wait(runtime);
-        let acquired = poll_fn(
-            |context| match wait.acquire(Instant::now(), context.waker()) {
-                Acquired::Wait => Poll::Pending,
-                acquired => Poll::Ready(acquired),
-            },
-        );
-        let mut acquired = pin!(acquired);
         // Most calls find a connection at once: they need no timer.
-        let first = poll_fn(|context| Poll::Ready(acquired.as_mut().poll(context))).await;
-        let acquired = match first {
-            Poll::Ready(acquired) => acquired,
-            Poll::Pending => match tokio::time::timeout_at(deadline.into(), acquired).await {
-                Ok(acquired) => acquired,
-                Err(_) => return Err(super::out_of_time().into()),
-            },
-        };
-        match acquired {
-            Acquired::Use(connection) => Ok(connection),
-            Acquired::Dial(permit) => permit.finish(self.dial(runtime, deadline).await),
-            Acquired::Failed(failure) => Err(failure),
-            Acquired::Wait => Err(super::out_of_time().into()),
+        let mut sleep = pin!(None);
+        let acquired = poll_fn(|context| loop {
+            match wait.acquire(Instant::now(), context.waker()) {
+                Acquired::Wait(until) => {
+                    let until = until.min(deadline);
+                    if sleep.is_none() {
+                        sleep.set(Some(tokio::time::sleep_until(until.into())));
+                    }
+                    if let Some(sleep) = sleep.as_mut().as_pin_mut() {
+                        if sleeps_until(sleep, until, context) {
+                            return Poll::Pending;
+                        }
+                    }
+                    if until == deadline {
+                        return Poll::Ready(None);
+                    }
+                }
+                acquired => return Poll::Ready(Some(acquired)),
+            }
+        });
+        match acquired.await {
+            Some(Acquired::Use(connection)) => Ok(connection),
+            Some(Acquired::Dial(permit, fallback)) => {
+                let dialed = self.dial(runtime, deadline).await;
+                super::finish_dial(permit, dialed, fallback)
+            }
+            Some(Acquired::Failed(failure)) => Err(failure),
+            Some(Acquired::Wait(_)) | None => Err(super::out_of_time().into()),
         }
     }
 
@@ -131,16 +140,26 @@ async fn drive(
 ) -> Result<Reply, Failure> {
     let mut ticket = Ticket::new(connection);
     let mut sleep = pin!(tokio::time::sleep_until(exchange.deadline.into()));
+    let mut patience = PATIENCE.0;
     let mut patience_ends: Option<Instant> = None;
     poll_fn(|context| loop {
         let take_over = patience_ends.is_some_and(|end| Instant::now() >= end);
+        if take_over {
+            patience_ends = None;
+            patience = (2 * patience).min(PATIENCE.1);
+        }
         match ticket.advance(exchange, context.waker(), take_over) {
             Step::Done(result) => return Poll::Ready(result),
             Step::Yield => {
                 context.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            Step::Wait { read, write, until } => {
+            Step::Wait {
+                read,
+                write,
+                until,
+                depends_on_others,
+            } => {
                 let socket = &ticket.connection.socket.stream;
                 let mut ready = Poll::Pending;
                 if read {
@@ -158,11 +177,11 @@ async fn drive(
                         continue;
                     }
                 }
-                let until = if read {
+                let until = if depends_on_others {
+                    until.min(*patience_ends.get_or_insert_with(|| Instant::now() + patience))
+                } else {
                     patience_ends = None;
                     until
-                } else {
-                    until.min(*patience_ends.get_or_insert_with(|| Instant::now() + TAKE_OVER))
                 };
                 if sleeps_until(sleep.as_mut(), until, context) {
                     return Poll::Pending;

@@ -5,7 +5,7 @@ use super::pool::{Acquired, Pool};
 use super::socket::ThreadSocket;
 use super::{resolve, Dialer};
 use crate::config::SdkConfig;
-use crate::error::{ErrorKind, SdkError};
+use crate::error::SdkError;
 use crate::oap::hello::HelloRequest;
 use std::io;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ impl BlockingTransport {
     pub(crate) fn new(config: &SdkConfig) -> Result<Self, SdkError> {
         Ok(Self {
             dialer: Dialer::new(config)?,
-            pool: Pool::new(config.pool.max),
+            pool: Pool::new(config),
             hello: super::hello(),
         })
     }
@@ -55,8 +55,12 @@ impl BlockingTransport {
             }
             match wait.acquire(now, waker) {
                 Acquired::Use(connection) => return Ok(connection),
-                Acquired::Dial(permit) => return permit.finish(self.dial(deadline)),
-                Acquired::Wait => thread::park_timeout(deadline - now),
+                Acquired::Dial(permit, fallback) => {
+                    return super::finish_dial(permit, self.dial(deadline), fallback);
+                }
+                Acquired::Wait(until) => {
+                    thread::park_timeout(until.min(deadline).saturating_duration_since(now));
+                }
                 Acquired::Failed(failure) => return Err(failure),
             }
         }
@@ -70,7 +74,7 @@ impl BlockingTransport {
         let addresses = match resolve::literal(&dialer.endpoint) {
             Some(address) => vec![address],
             None => resolve::lookup(&dialer.endpoint, until)
-                .map_err(|error| dialer.unreachable(&error))?,
+                .map_err(|error| dialer.dial_failed(&error, deadline))?,
         };
         let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
         for address in addresses {
@@ -111,12 +115,15 @@ fn drive(
                 read: false,
                 write: false,
                 until,
+                ..
             } => thread::park_timeout(until.saturating_duration_since(Instant::now())),
-            Step::Wait { read, write, until } => ticket
-                .connection
-                .socket
-                .wait(read, write, until)
-                .map_err(|error| SdkError::new(ErrorKind::Internal, format!("poll: {error}")))?,
+            Step::Wait {
+                read, write, until, ..
+            } => {
+                if let Err(error) = ticket.connection.socket.wait(read, write, until) {
+                    ticket.connection.abandon(&error);
+                }
+            }
         }
     }
 }

@@ -21,7 +21,10 @@ pub(crate) use connection::{Exchange, Failure, Reply};
 use crate::config::{SdkConfig, Timeouts};
 use crate::error::{ErrorKind, SdkError};
 use crate::oap::hello::HelloRequest;
+use connection::Connection;
 use endpoint::Endpoint;
+use pool::DialPermit;
+use socket::Socket;
 use std::io;
 use std::sync::Arc;
 use std::time::Instant;
@@ -87,6 +90,18 @@ impl Dialer {
             ErrorKind::Transport,
             format!("no connection to the gateway at {}: {why}", self.endpoint),
         )
+    }
+}
+
+/// Reports a dial. One that its caller's own limit has ended says nothing to those who have more time.
+fn finish_dial<S: Socket>(
+    permit: DialPermit<'_, S>,
+    dialed: Result<Connection<S>, Failure>,
+    fallback: Option<Arc<Connection<S>>>,
+) -> Result<Arc<Connection<S>>, Failure> {
+    match dialed {
+        Err(failure) if failure.error.kind() == ErrorKind::DeadlineExceeded => Err(failure),
+        dialed => permit.finish(dialed, fallback),
     }
 }
 

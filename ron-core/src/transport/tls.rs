@@ -87,19 +87,23 @@ impl TlsSession {
     ) -> Result<(), OpenError<E>> {
         self.filled.end += received;
         loop {
+            let is_ours = self.is_open() || self.tls.alpn_protocol() == Some(ALPN);
             let bytes = &mut self.incoming[self.filled.clone()];
             let UnbufferedStatus { mut discard, state } = self.tls.process_tls_records(bytes);
             let state = match state {
                 Ok(state) => state,
                 Err(error) => {
-                    self.filled.start += discard;
-                    self.append_alert(outgoing);
+                    // With a part of a message discarded, rustls may look for bytes that are gone.
+                    if discard == 0 {
+                        self.append_alert(outgoing);
+                    }
                     return Err(OpenError::Tls(error));
                 }
             };
             let mut result = Ok(());
             let mut is_idle = false;
             match state {
+                ConnectionState::ReadTraffic(_) if !is_ours => return Err(OpenError::NoAlpn),
                 ConnectionState::ReadTraffic(mut traffic) => {
                     while let Some(record) = traffic.next_record() {
                         let record = record.map_err(OpenError::Tls)?;
@@ -175,7 +179,8 @@ impl TlsSession {
 
     /// After an error, TLS has an alert to send that tells the peer what was wrong.
     fn append_alert(&mut self, outgoing: &mut Outgoing) {
-        let status = self.tls.process_tls_records(&mut []);
+        let bytes = &mut self.incoming[self.filled.clone()];
+        let status = self.tls.process_tls_records(bytes);
         if let Ok(ConnectionState::EncodeTlsData(mut data)) = status.state {
             let _ = encode::<()>(&mut data, outgoing);
         }

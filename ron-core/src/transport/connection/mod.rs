@@ -4,6 +4,19 @@
 //! the call, seal and write its frames, read and hand out what has arrived. What it then has to wait for is
 //! the driver's business. At most one caller at a time is the *reader*; the others sleep until the reader
 //! hands them their reply or, on its way out, the role.
+//!
+//! Who waits for what, and who wakes them:
+//!
+//! | caller | waits for | is woken by |
+//! |---|---|---|
+//! | the reader | the socket to be readable | the socket |
+//! | whoever found the socket full (tasks: one of them, the *writer*) | the socket to be writable | the socket |
+//! | in the queue for a slot | its turn | whoever hands out a reply, or leaves |
+//! | with a request half sealed | room in the outgoing buffer | whoever writes |
+//! | with its request sent | its reply | the reader |
+//!
+//! Nobody relies on the others for ever: a task that others do not wake looks for itself after a while and
+//! takes over the roles, and a thread that waits for the socket, where it cannot be woken, looks regularly.
 
 mod exchange;
 mod state;
@@ -94,6 +107,7 @@ impl<S: Socket> Connection<S> {
                     SdkError::new(ErrorKind::Internal, "a call panicked on this connection");
                 let mut wakes = Wakes::default();
                 state.fail(&self.socket, error, false, &mut wakes);
+                state.wake_all(&mut wakes);
                 wakes.wake();
                 state
             })

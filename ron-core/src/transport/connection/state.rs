@@ -4,7 +4,7 @@ use super::exchange::{Exchange, Failure, Reply};
 use super::ticket::Stage;
 use crate::config::Timeouts;
 use crate::error::{ErrorKind, SdkError};
-use crate::oap::Executed;
+use crate::oap::{Executed, HEADER_LEN};
 use crate::session::{Client, ClientEvent, Refusal, Request, Sent};
 use crate::transport::outgoing::Outgoing;
 use crate::transport::socket::Socket;
@@ -18,6 +18,8 @@ use zeroize::Zeroize;
 
 /// Bodies up to this size share their frame head's TLS record: copying them costs less than a record.
 const COPIED_BODY: usize = 4096;
+/// Room for a meta of any operation of today.
+const META_ROOM: usize = 4096;
 
 pub(super) struct State {
     pub(super) tls: TlsSession,
@@ -45,11 +47,12 @@ pub(super) struct Caller {
     pub(super) result: Option<Result<Reply, Failure>>,
 }
 
-/// Whom to wake once the state is unlocked.
+/// Whom to wake once the state is unlocked, and what to drop only then: a waker's end may run anybody's code.
 #[derive(Default)]
 pub(super) struct Wakes {
     pub(super) current: Option<usize>,
     pub(super) list: Vec<Waker>,
+    pub(super) retired: Option<Waker>,
 }
 
 impl State {
@@ -86,23 +89,51 @@ impl State {
         tag
     }
 
+    /// Wakes everybody: for when it is unknown who has to be.
+    pub(super) fn wake_all(&self, wakes: &mut Wakes) {
+        let wakers = self
+            .callers
+            .iter()
+            .filter_map(|(_, caller)| caller.waker.clone());
+        wakes.list.extend(wakers);
+    }
+
+    /// Gives a caller the roles that nobody has or, where it takes over, that somebody else does not fill.
+    pub(super) fn take_roles(&mut self, tag: usize, take_over: bool, wakes: &mut Wakes) {
+        if take_over || self.reader.is_none() {
+            if let Some(displaced) = self.reader.replace(tag).filter(|reader| *reader != tag) {
+                // It no longer hears of the socket, and has to find that out.
+                wakes.add(displaced, &self.callers);
+            }
+        }
+        if take_over && !self.outgoing.is_empty() {
+            self.writer = Some(tag);
+        }
+    }
+
     /// A caller goes: its roles pass on to somebody who is woken for them.
     pub(super) fn leave(&mut self, tag: Option<usize>, wakes: &mut Wakes) {
-        let Some(tag) = tag.filter(|tag| self.callers.try_remove(*tag).is_some()) else {
+        let Some((tag, caller)) = tag.and_then(|tag| Some((tag, self.callers.try_remove(tag)?)))
+        else {
             return;
         };
-        if let Some(at) = self.queue.iter().position(|queued| *queued == tag) {
-            self.queue.remove(at);
-        }
+        wakes.retired = caller.waker;
+        self.dequeue(tag);
         self.wake_queue(wakes);
         if self.reader == Some(tag) {
             self.reader = self.wake_successor(wakes);
         }
         if self.writer == Some(tag) {
             self.writer = None;
-            if !self.outgoing.is_empty() {
-                self.writer = self.wake_successor(wakes);
-            }
+        }
+        if self.writer.is_none() && !self.outgoing.is_empty() {
+            self.writer = self.wake_successor(wakes);
+        }
+    }
+
+    fn dequeue(&mut self, tag: usize) {
+        if let Some(at) = self.queue.iter().position(|queued| *queued == tag) {
+            self.queue.remove(at);
         }
     }
 
@@ -127,27 +158,32 @@ impl State {
         &mut self,
         tag: usize,
         exchange: &Exchange<'_>,
+        take_over: bool,
         now: Instant,
         wakes: &mut Wakes,
     ) -> Result<Option<Sent>, Failure> {
         if self.session.is_draining() {
             return Err(draining());
         }
-        let is_turn = self.queue.front() == Some(&tag);
+        let is_turn = take_over || self.queue.front() == Some(&tag);
         if !is_turn || !self.tls.is_open() || self.session.open_calls() >= self.session.slots() {
             return Ok(None);
         }
         let left = exchange.deadline.saturating_duration_since(now);
         let left = left.as_micros().div_ceil(1000);
+        // Reserved beforehand, so that growing leaves no copies of a capability or a key behind.
         self.meta.clear();
+        self.meta.reserve(META_ROOM);
         (exchange.write_meta)(u32::try_from(left).unwrap_or(u32::MAX), &mut self.meta);
+        self.plaintext.clear();
+        let head = HEADER_LEN + exchange.capability.len() + 4 + self.meta.len();
+        self.plaintext.reserve(head + COPIED_BODY);
         let request = Request {
             plane: exchange.plane,
             tenant_id: 0,
             capability: exchange.capability,
             meta: &self.meta,
         };
-        self.plaintext.clear();
         let body_len = exchange.body.len();
         let started = self
             .session
@@ -155,7 +191,7 @@ impl State {
         self.meta.zeroize();
         match started {
             Ok(sent) => {
-                self.queue.pop_front();
+                self.dequeue(tag);
                 self.wake_queue(wakes);
                 Ok(Some(sent))
             }
@@ -405,42 +441,52 @@ impl State {
     }
 
     /// Ends the connection where the peer has let a limit pass.
-    pub(super) fn check_time<S: Socket>(
+    pub(super) fn enforce_limits<S: Socket>(
         &mut self,
         socket: &S,
         now: Instant,
         connect_deadline: Instant,
         wakes: &mut Wakes,
     ) {
-        let error = if !self.is_established() && now >= connect_deadline {
+        if self.exceeded(now, connect_deadline).is_none() {
+            return;
+        }
+        // Perhaps nobody has looked for as long: then it is not the peer who was slow.
+        self.flush(socket, now, wakes);
+        while self.failed.is_none() && self.read(socket, now, true, wakes) {}
+        if let Some(error) = self.exceeded(now, connect_deadline) {
+            self.fail(socket, error, true, wakes);
+        }
+    }
+
+    fn exceeded(&self, now: Instant, connect_deadline: Instant) -> Option<SdkError> {
+        let (kind, message) = if self.failed.is_some() {
+            return None;
+        } else if !self.is_established() && now >= connect_deadline {
             let phase = if self.tls.is_open() { "HELLO" } else { "TLS" };
-            SdkError::new(
+            let limit = self.timeouts.connect;
+            (
                 ErrorKind::Transport,
-                format!(
-                    "the gateway did not complete {phase} within timeouts.connect ({:?})",
-                    self.timeouts.connect
-                ),
+                format!("the gateway did not complete {phase} within timeouts.connect ({limit:?})"),
             )
         } else if self.session.is_receiving() && now >= self.last_read + self.timeouts.read {
-            SdkError::new(
+            let limit = self.timeouts.read;
+            (
                 ErrorKind::Stalled,
-                format!(
-                    "an answer stopped halfway: no byte within timeouts.read ({:?})",
-                    self.timeouts.read
-                ),
+                format!("an answer stopped halfway: no byte within timeouts.read ({limit:?})"),
             )
         } else if !self.outgoing.is_empty() && now >= self.last_write + self.timeouts.write {
-            SdkError::new(
+            let limit = self.timeouts.write;
+            (
                 ErrorKind::Stalled,
                 format!(
-                    "the gateway stopped reading: no byte accepted within timeouts.write ({:?})",
-                    self.timeouts.write
+                    "the gateway stopped reading: no byte taken within timeouts.write ({limit:?})"
                 ),
             )
         } else {
-            return;
+            return None;
         };
-        self.fail(socket, error, false, wakes);
+        Some(SdkError::new(kind, message))
     }
 
     pub(super) fn next_check(&self, deadline: Instant, connect_deadline: Instant) -> Instant {

@@ -14,8 +14,10 @@ use std::time::{Duration, Instant};
 const IDLE: Duration = Duration::from_secs(1);
 /// Reads on others' behalf before a reader lets its thread do something else.
 const READS_IN_A_ROW: usize = 64;
-/// How often a reader that waits for a slot looks whether it has one: nobody can wake it from the socket.
-const QUEUED_READER: Duration = Duration::from_millis(20);
+/// A thread that waits for the socket cannot be woken by other callers: it looks by itself, this often where
+/// there are others, and less often where it is alone.
+const LOOK_AMONG_OTHERS: Duration = Duration::from_millis(20);
+const LOOK_ALONE: Duration = Duration::from_millis(100);
 
 /// What a caller has to do next.
 pub(in crate::transport) enum Step {
@@ -26,6 +28,8 @@ pub(in crate::transport) enum Step {
         read: bool,
         write: bool,
         until: Instant,
+        /// Nothing happens unless another caller does its part.
+        depends_on_others: bool,
     },
     /// Let others run, then advance again.
     Yield,
@@ -54,8 +58,8 @@ impl<S: Socket> Ticket<S> {
         }
     }
 
-    /// Does all that can be done without waiting. `take_over` makes the caller the reader even where
-    /// another one holds the role: for when that one has not done anything for long.
+    /// Does all that can be done without waiting. `take_over` gives the caller every role, and its turn, even
+    /// where another one holds them: for when that one has not done anything for long.
     pub(in crate::transport) fn advance(
         &mut self,
         exchange: &Exchange<'_>,
@@ -110,7 +114,7 @@ impl<S: Socket> Ticket<S> {
             }
         };
         wakes.current = Some(tag);
-        state.check_time(socket, now, connection.connect_deadline, wakes);
+        state.enforce_limits(socket, now, connection.connect_deadline, wakes);
 
         for _ in 0..READS_IN_A_ROW {
             if let Some(result) = state.callers[tag].result.take() {
@@ -120,7 +124,7 @@ impl<S: Socket> Ticket<S> {
             if now >= exchange.deadline {
                 return Step::Done(Err(self.give_up(socket, state, now, wakes).into()));
             }
-            if let Err(failure) = self.send(socket, state, tag, exchange, now, wakes) {
+            if let Err(failure) = self.send(socket, state, tag, exchange, take_over, now, wakes) {
                 return Step::Done(Err(failure));
             }
             state.flush(socket, now, wakes);
@@ -129,9 +133,7 @@ impl<S: Socket> Ticket<S> {
             if state.callers[tag].result.is_some() || has_room_again {
                 continue;
             }
-            if take_over || state.reader.is_none() {
-                state.reader = Some(tag);
-            }
+            state.take_roles(tag, take_over, wakes);
             let is_reader = state.reader == Some(tag);
             if is_reader && state.read(socket, now, false, wakes) {
                 continue;
@@ -144,30 +146,42 @@ impl<S: Socket> Ticket<S> {
                 none => *none = Some(waker.clone()),
             }
             let mut until = state.next_check(exchange.deadline, connection.connect_deadline);
-            if is_reader && S::SHARED_WAIT && matches!(self.stage, Stage::Waiting) {
-                until = until.min(now + QUEUED_READER);
+            let is_waiting = matches!(self.stage, Stage::Waiting);
+            if S::SHARED_WAIT && (is_reader || wants_write) {
+                let is_alone = state.callers.len() == 1 && !is_waiting;
+                let look = if is_alone {
+                    LOOK_ALONE
+                } else {
+                    LOOK_AMONG_OTHERS
+                };
+                until = until.min(now + look);
             }
             return Step::Wait {
                 read: is_reader,
                 write: wants_write,
                 until,
+                depends_on_others: !is_reader
+                    || (is_waiting && state.queue.front() != Some(&tag))
+                    || (!wants_write && !state.outgoing.is_empty()),
             };
         }
         Step::Yield
     }
 
     /// Opens the call when it is its turn, and seals as much of it as there is room for.
+    #[allow(clippy::too_many_arguments)] // one step of `advance_locked`, with what that one has
     fn send(
         &mut self,
         socket: &S,
         state: &mut State,
         tag: usize,
         exchange: &Exchange<'_>,
+        take_over: bool,
         now: Instant,
         wakes: &mut Wakes,
     ) -> Result<(), Failure> {
         if let Stage::Waiting = self.stage {
-            if let Some(sent) = state.start(tag, exchange, now, wakes)? {
+            if let Some(sent) = state.start(tag, exchange, take_over, now, wakes)? {
                 self.stage = state.seal(socket, tag, &sent, exchange, now, wakes);
             }
         }

@@ -7,6 +7,9 @@ use ron_app_sdk::session::RequestHead;
 use ron_app_sdk::EdgePath;
 use std::time::{Duration, Instant};
 
+/// What a client may ask for: a call does not keep its memory for longer.
+const LONGEST_CALL: Duration = Duration::from_secs(3600);
+
 /// Checks a request that arrived at `now`, before its body is there.
 ///
 /// The capability comes first: whoever has none learns nothing else.
@@ -54,7 +57,8 @@ fn admit_operation(
         }
         _ => return Err(ErrorReply::not_executed(Reason::UnknownOperation)),
     };
-    let deadline = now + Duration::from_millis(u64::from(context.deadline_ms));
+    let limit = Duration::from_millis(u64::from(context.deadline_ms)).min(LONGEST_CALL);
+    let deadline = now + limit;
     Ok(Call { action, deadline })
 }
 

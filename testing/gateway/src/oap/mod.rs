@@ -331,11 +331,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             self.alarm.as_mut().reset(due.into());
         }
         while self.alarm.as_mut().poll(cx).is_ready() {
-            if self.refuse_overdue(Instant::now()) {
+            let now = Instant::now();
+            if self.refuse_overdue(now) {
                 cx.waker().wake_by_ref();
             }
             let (due, limit) = self.next_limit();
-            if due <= Instant::now() {
+            if due <= now {
                 return Poll::Ready(End::TooSlow(limit));
             }
             self.alarm.as_mut().reset(due.into());
