@@ -188,7 +188,7 @@ impl State {
         let started = self
             .session
             .start(tag, &request, body_len, &mut self.plaintext);
-        self.meta.zeroize();
+        self.meta.as_mut_slice().zeroize();
         match started {
             Ok(sent) => {
                 self.dequeue(tag);
@@ -220,6 +220,7 @@ impl State {
         }
         let mut sealed = self.seal_control();
         let body = &exchange.body[sent.body.clone()];
+        let head = self.plaintext.len();
         if body.len() <= COPIED_BODY {
             self.plaintext.extend_from_slice(body);
             sealed = sealed.and_then(|()| self.tls.seal(&self.plaintext, &mut self.outgoing));
@@ -228,7 +229,9 @@ impl State {
                 .and_then(|()| self.tls.seal(&self.plaintext, &mut self.outgoing))
                 .and_then(|()| self.tls.seal(body, &mut self.outgoing));
         }
-        self.plaintext.zeroize();
+        // The capability and the key are in the head. Not Vec's own way, which wipes all that is reserved.
+        self.plaintext[..head].zeroize();
+        self.plaintext.clear();
         if let Err(error) = sealed {
             let error = SdkError::new(ErrorKind::Internal, describe(&error));
             self.fail(socket, error, false, wakes);
