@@ -20,7 +20,7 @@ use tokio::time::Sleep;
 /// A call that somebody holds without polling it (in a `select!`, say) must not stop the others: a call that
 /// depends on another one waits this long, then does the other's part too; each time twice as long, up to the
 /// second figure.
-const PATIENCE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(320));
+const PATIENCE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
 
 /// Connections whose callers are tasks of a tokio runtime.
 pub(crate) struct AsyncTransport {
