@@ -52,6 +52,29 @@ impl Macaroon {
         }
     }
 
+    /// The same token, narrowed by a condition of the gateway's own (a first-party caveat). Whoever holds a
+    /// token can narrow it, offline; nobody can widen it again.
+    ///
+    /// # Errors
+    /// [`MacaroonError::TooManyCaveats`] where the token has 64 already.
+    pub fn attenuate(&self, condition: &[u8]) -> Result<Self, MacaroonError> {
+        if self.caveats.len() >= MAX_CAVEATS {
+            return Err(MacaroonError::TooManyCaveats);
+        }
+        let mut caveats = self.caveats.clone();
+        caveats.push(Caveat {
+            location: None,
+            identifier: condition.to_vec(),
+            verification_id: None,
+        });
+        Ok(Self {
+            location: self.location.clone(),
+            identifier: self.identifier.clone(),
+            caveats,
+            signature: hmac(&self.signature, condition),
+        })
+    }
+
     /// Reads a token.
     ///
     /// # Errors
@@ -288,20 +311,47 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    #[test]
-    fn minting_writes_the_bytes_that_pymacaroons_writes() {
-        // pymacaroons 0.13.0, version=MACAROON_V2, for the example of the libmacaroons documentation.
-        let golden = concat!(
-            "02010e687474703a2f2f6d7962616e6b2f021677652075736564206f757220736563726574206b6579",
-            "00000620e3d9e02908526c4c0039ae15114115d97fdd68bf2ba379b342aaf0f617d0552f",
-        );
-        let token = Macaroon::mint(
+    /// The example of the libmacaroons documentation.
+    fn example() -> Macaroon {
+        Macaroon::mint(
             b"this is our super secret key; only we should know it",
             "http://mybank/",
             b"we used our secret key",
+        )
+    }
+
+    fn hex(token: &Macaroon) -> String {
+        let bytes = token.encode();
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    #[test]
+    fn minting_and_attenuating_write_the_bytes_that_pymacaroons_writes() {
+        // pymacaroons 0.13.0, version=MACAROON_V2; the second with two first-party caveats.
+        let header = concat!(
+            "02010e687474703a2f2f6d7962616e6b2f021677652075736564206f757220736563726574206b6579",
+            "00",
         );
-        let hex: String = token.encode().iter().map(|b| format!("{b:02x}")).collect();
-        assert_eq!(hex, golden);
+        let bare = "000620e3d9e02908526c4c0039ae15114115d97fdd68bf2ba379b342aaf0f617d0552f";
+        let narrowed = concat!(
+            "020e6f703d73746f726167652e67657400020e6578703c31393030303030303030",
+            "00000620b26ad661a0d45347bac3cf22051ee98db4870330ade6c6110f5df4b30fcd187e",
+        );
+        let token = example();
+        assert_eq!(hex(&token), format!("{header}{bare}"));
+        let token = token.attenuate(b"op=storage.get").unwrap();
+        let token = token.attenuate(b"exp<1900000000").unwrap();
+        assert_eq!(hex(&token), format!("{header}{narrowed}"));
+    }
+
+    #[test]
+    fn a_token_is_narrowed_at_most_64_times() {
+        let mut token = example();
+        for _ in 0..MAX_CAVEATS {
+            token = token.attenuate(b"op=storage.get").unwrap();
+        }
+        let refused = token.attenuate(b"op=storage.get").unwrap_err();
+        assert_eq!(refused, MacaroonError::TooManyCaveats);
     }
 
     #[test]
