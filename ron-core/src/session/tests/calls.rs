@@ -85,17 +85,11 @@ fn limits_of_the_parts_are_refused_before_anything_is_written() {
 #[test]
 fn an_error_before_the_requests_end_stops_its_sender() {
     let mut pair = Pair::ready();
-    let request = Request {
-        plane: Plane::Storage,
-        tenant_id: 0,
-        capability: b"",
-        meta: b"{}",
-    };
     let mut out = Vec::new();
     let body = vec![1; 3 * BODY_CHUNK];
     let sent = pair
         .client
-        .start(4, &request, body.len(), &mut out)
+        .start(4, &REQUEST, body.len(), &mut out)
         .unwrap();
     out.extend_from_slice(&body[sent.body]);
     pair.server.receive(pair.now, &out).unwrap();
@@ -190,13 +184,7 @@ fn a_peer_that_closes_ends_every_open_call_once() {
     assert_eq!(pair.client.open_calls(), 0);
     assert!(!pair.client.is_receiving());
     assert!(pair.client.control_output().is_empty());
-    let request = Request {
-        plane: Plane::Storage,
-        tenant_id: 0,
-        capability: b"",
-        meta: b"{}",
-    };
-    let refused = pair.client.start(9, &request, 0, &mut Vec::new());
+    let refused = pair.client.start(9, &REQUEST, 0, &mut Vec::new());
     assert_eq!(refused, Err(Refusal::Draining));
 }
 
@@ -225,16 +213,10 @@ fn a_large_answer_does_not_hold_up_a_small_one() {
 fn a_small_request_goes_between_the_frames_of_a_large_one() {
     let mut pair = Pair::ready();
     let body = vec![1; 3 * BODY_CHUNK];
-    let request = Request {
-        plane: Plane::Storage,
-        tenant_id: 0,
-        capability: b"",
-        meta: b"{}",
-    };
     let mut out = Vec::new();
     let large = pair
         .client
-        .start(1, &request, body.len(), &mut out)
+        .start(1, &REQUEST, body.len(), &mut out)
         .unwrap();
     out.extend_from_slice(&body[large.body]);
     let (small, bytes) = pair.request(2, b"small");

@@ -123,13 +123,7 @@ fn a_drain_lets_earlier_calls_finish_and_tells_later_ones() {
         pair.client.next_event(),
         Some(ClientEvent::NotExecuted { tag: 3 })
     );
-    let request = Request {
-        plane: Plane::Storage,
-        tenant_id: 0,
-        capability: b"",
-        meta: b"{}",
-    };
-    let refused = pair.client.start(4, &request, 0, &mut Vec::new());
+    let refused = pair.client.start(4, &REQUEST, 0, &mut Vec::new());
     assert_eq!(refused, Err(Refusal::Draining));
     assert!(!pair.server.is_finished());
     pair.server.answer(2, 200, ok_meta(), Bytes::new());

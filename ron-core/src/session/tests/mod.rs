@@ -24,6 +24,14 @@ const RESP: Flags = Flags::RESP;
 const START: Flags = Flags::START;
 const END: Flags = Flags::END;
 
+/// A call that asks for nothing in particular.
+const REQUEST: Request<'static> = Request {
+    plane: Plane::Storage,
+    tenant_id: 0,
+    capability: b"token",
+    meta: b"{}",
+};
+
 struct Pair {
     client: Client,
     server: Server,
@@ -77,15 +85,9 @@ impl Pair {
     /// The bytes of a complete request.
     fn request(&mut self, tag: usize, body: &[u8]) -> (u64, Vec<u8>) {
         let mut out = Vec::new();
-        let request = Request {
-            plane: Plane::Storage,
-            tenant_id: 0,
-            capability: b"token",
-            meta: b"{}",
-        };
         let mut sent = self
             .client
-            .start(tag, &request, body.len(), &mut out)
+            .start(tag, &REQUEST, body.len(), &mut out)
             .unwrap();
         let corr_id = sent.corr_id;
         out.extend_from_slice(&body[sent.body.clone()]);

@@ -8,28 +8,22 @@ fn one_call_may_precede_hellos_answer_and_the_rest_waits_for_slots() {
         max_in_flight: 2,
         ..ServerLimits::default()
     });
-    let request = Request {
-        plane: Plane::Edge,
-        tenant_id: 0,
-        capability: b"",
-        meta: b"{}",
-    };
     let mut out = std::mem::take(pair.client.control_output());
-    pair.client.start(0, &request, 0, &mut out).unwrap();
-    let refused = pair.client.start(1, &request, 0, &mut out);
+    pair.client.start(0, &REQUEST, 0, &mut out).unwrap();
+    let refused = pair.client.start(1, &REQUEST, 0, &mut out);
     assert_eq!(refused, Err(Refusal::NoSlot));
     pair.server.receive(pair.now, &out).unwrap();
     pair.send_to_client();
     assert_eq!(pair.client.slots(), 2);
     let mut out = Vec::new();
-    pair.client.start(1, &request, 0, &mut out).unwrap();
-    let refused = pair.client.start(2, &request, 0, &mut out);
+    pair.client.start(1, &REQUEST, 0, &mut out).unwrap();
+    let refused = pair.client.start(2, &REQUEST, 0, &mut out);
     assert_eq!(refused, Err(Refusal::NoSlot));
     pair.server.answer(1, 200, ok_meta(), Bytes::new());
     pair.send_to_client();
     let events: Vec<ClientEvent> = std::iter::from_fn(|| pair.client.next_event()).collect();
     assert!(events.contains(&ClientEvent::SlotFree));
-    assert!(pair.client.start(2, &request, 0, &mut out).is_ok());
+    assert!(pair.client.start(2, &REQUEST, 0, &mut out).is_ok());
 }
 
 #[test]
@@ -111,17 +105,11 @@ fn a_cancelled_call_keeps_its_slot_until_the_gateway_has_answered() {
 #[test]
 fn a_call_cancelled_halfway_through_its_request_is_not_executed() {
     let mut pair = Pair::ready();
-    let request = Request {
-        plane: Plane::Storage,
-        tenant_id: 0,
-        capability: b"",
-        meta: b"{}",
-    };
     let mut out = Vec::new();
     let body = vec![1; 3 * BODY_CHUNK];
     let sent = pair
         .client
-        .start(1, &request, body.len(), &mut out)
+        .start(1, &REQUEST, body.len(), &mut out)
         .unwrap();
     out.extend_from_slice(&body[sent.body]);
     pair.server.receive(pair.now, &out).unwrap();
