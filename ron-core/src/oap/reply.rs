@@ -3,6 +3,7 @@
 use crate::address::AddrB3;
 use crate::range::ByteRange;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// The longest detail of an error, in characters.
 const MAX_DETAIL: usize = 200;
@@ -52,14 +53,20 @@ pub enum Reason {
     TooManyInFlight,
     /// 429: above the subject's rate or quota.
     RateLimited,
+    /// 429: the same request under the same idempotency key is being executed.
+    IdempotencyInProgress,
     /// 499: the caller cancelled it.
     Cancelled,
     /// 500: a fault of the gateway.
     Internal,
     /// 501: no such plane.
     UnknownPlane,
+    /// 502: what the gateway asked for it answered nonsense.
+    BadGateway,
     /// 503: the gateway cannot serve it now.
     Unavailable,
+    /// 504: what the gateway asked for it did not answer in time.
+    GatewayTimeout,
     /// 507: the store is full.
     StorageFull,
 }
@@ -76,11 +83,13 @@ impl Reason {
             Self::IdempotencyMismatch => 409,
             Self::TooLarge => 413,
             Self::RangeNotSatisfiable => 416,
-            Self::TooManyInFlight | Self::RateLimited => 429,
+            Self::TooManyInFlight | Self::RateLimited | Self::IdempotencyInProgress => 429,
             Self::Cancelled => super::CODE_CANCELLED,
             Self::Internal => 500,
             Self::UnknownPlane => 501,
+            Self::BadGateway => 502,
             Self::Unavailable => 503,
+            Self::GatewayTimeout => 504,
             Self::StorageFull => 507,
         }
     }
@@ -131,6 +140,20 @@ impl ErrorReply {
         // A text that quotes its peer could otherwise grow beyond what a meta may hold.
         let printable = detail.as_ref().chars().filter(|c| !c.is_control());
         self.detail = Some(printable.take(MAX_DETAIL).collect());
+        self
+    }
+
+    /// The same with another certainty about the effect.
+    #[must_use]
+    pub fn with_executed(mut self, executed: Executed) -> Self {
+        self.executed = executed;
+        self
+    }
+
+    /// The same with a time after which to try again, in whole milliseconds.
+    #[must_use]
+    pub fn with_retry_after(mut self, after: Duration) -> Self {
+        self.retry_after_ms = Some(u64::try_from(after.as_millis()).unwrap_or(u64::MAX));
         self
     }
 

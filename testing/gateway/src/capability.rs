@@ -3,6 +3,17 @@
 use ron_app_sdk::oap::{ErrorReply, Reason};
 use ron_app_sdk::{Capability, Macaroon};
 use std::io;
+use std::sync::Arc;
+
+/// Who calls: what a verified capability says about its holder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// The tenant, 0 for none.
+    pub tenant_id: u128,
+    /// Whom the capability was given to. Records and quotas are kept per subject, so that a refreshed
+    /// token of the same subject meets what the old one left.
+    pub subject: Arc<str>,
+}
 
 /// Decides whether a capability allows calls.
 ///
@@ -13,7 +24,7 @@ pub trait CapabilityCheck: Send + Sync {
     ///
     /// # Errors
     /// The refusal, as the caller gets it.
-    fn check(&self, tenant_id: u128, capability: &[u8]) -> Result<(), ErrorReply>;
+    fn check(&self, tenant_id: u128, capability: &[u8]) -> Result<Grant, ErrorReply>;
 }
 
 /// Lets every well-formed token pass: for development, where the gateway holds no keys.
@@ -21,12 +32,15 @@ pub trait CapabilityCheck: Send + Sync {
 pub struct WellFormed;
 
 impl CapabilityCheck for WellFormed {
-    fn check(&self, _tenant_id: u128, capability: &[u8]) -> Result<(), ErrorReply> {
+    fn check(&self, tenant_id: u128, capability: &[u8]) -> Result<Grant, ErrorReply> {
         if capability.is_empty() {
             return Err(ErrorReply::not_executed(Reason::CapabilityMissing));
         }
         match Macaroon::parse(capability) {
-            Ok(_) => Ok(()),
+            Ok(_) => Ok(Grant {
+                tenant_id,
+                subject: Arc::from("anyone"),
+            }),
             Err(error) => Err(ErrorReply::not_executed(Reason::CapabilityMalformed)
                 .with_detail(format!("not a macaroon in format version 2: {error}"))),
         }
@@ -55,7 +69,12 @@ mod tests {
 
     #[test]
     fn only_a_well_formed_token_passes() {
-        let reason = |token: &[u8]| WellFormed.check(0, token).map_err(|error| error.reason);
+        let reason = |token: &[u8]| {
+            WellFormed
+                .check(0, token)
+                .map(drop)
+                .map_err(|error| error.reason)
+        };
         assert_eq!(reason(b""), Err(Reason::CapabilityMissing));
         assert_eq!(reason(b"token"), Err(Reason::CapabilityMalformed));
         assert_eq!(reason(mint_for_development().unwrap().expose()), Ok(()));

@@ -4,7 +4,7 @@
 //! when the body is there. Both faces go through here, so both have the same checks and codes.
 
 use crate::answer::Answer;
-use crate::capability::{CapabilityCheck, WellFormed};
+use crate::capability::{CapabilityCheck, Grant, WellFormed};
 use crate::config::GatewayConfig;
 use crate::edge::{Edge, EdgeSource};
 use crate::metrics::CallLabel;
@@ -13,7 +13,7 @@ use crate::selection::{ReadError, Selection};
 use crate::store::{MemoryStore, Object, ObjectStore, Part};
 use bytes::Bytes;
 use ron_app_sdk::oap::{ErrorReply, Executed, ObjectReply, Reason, StoragePutReply, MAX_BODY};
-use ron_app_sdk::{AddrB3, EdgePath};
+use ron_app_sdk::{AddrB3, EdgePath, IdemKey};
 use std::fmt;
 use std::future::Future;
 use std::io;
@@ -86,7 +86,9 @@ impl Action {
 /// A call that was admitted and waits for its body.
 #[derive(Debug)]
 pub(crate) struct Call {
+    pub(crate) grant: Grant,
     pub(crate) action: Action,
+    pub(crate) idem: Option<IdemKey>,
     pub(crate) deadline: Instant,
 }
 
@@ -100,7 +102,11 @@ impl Engine {
         Self { backends }
     }
 
-    pub(crate) fn check_capability(&self, tenant_id: u128, token: &[u8]) -> Result<(), ErrorReply> {
+    pub(crate) fn check_capability(
+        &self,
+        tenant_id: u128,
+        token: &[u8],
+    ) -> Result<Grant, ErrorReply> {
         self.backends.capabilities.check(tenant_id, token)
     }
 
@@ -231,8 +237,20 @@ mod tests {
     }
 
     fn call(action: Action) -> Call {
-        let deadline = Instant::now() + Duration::from_secs(60);
-        Call { action, deadline }
+        call_until(Instant::now() + Duration::from_secs(60), action)
+    }
+
+    fn call_until(deadline: Instant, action: Action) -> Call {
+        let grant = Grant {
+            tenant_id: 0,
+            subject: Arc::from("test"),
+        };
+        Call {
+            grant,
+            action,
+            idem: None,
+            deadline,
+        }
     }
 
     fn error(outcome: &Outcome) -> &ErrorReply {
@@ -278,10 +296,7 @@ mod tests {
     #[tokio::test]
     async fn a_call_after_its_deadline_is_not_executed() {
         let engine = engine();
-        let late = Call {
-            action: Action::StoragePut,
-            deadline: Instant::now(),
-        };
+        let late = call_until(Instant::now(), Action::StoragePut);
         let outcome = engine
             .execute(late, Bytes::from_static(b"late"))
             .wait()
@@ -325,7 +340,7 @@ mod tests {
         ] {
             let deadline = Instant::now() + Duration::from_millis(20);
             let outcome = engine
-                .execute(Call { action, deadline }, Bytes::new())
+                .execute(call_until(deadline, action), Bytes::new())
                 .wait()
                 .await;
             assert_eq!((outcome.code, error(&outcome).executed), (408, executed));

@@ -111,8 +111,8 @@ where
     let (head, body) = request.into_parts();
     let token = request::capability(&head.headers).map_err(refused)?;
     let token = token.as_ref().map_or(&[][..], |token| token.expose());
-    shared.engine.check_capability(0, token).map_err(refused)?;
-    request::check_idempotency_key(&head.headers).map_err(schema_violation)?;
+    let grant = shared.engine.check_capability(0, token).map_err(refused)?;
+    let idem = request::idempotency_key(&head.headers).map_err(schema_violation)?;
     let action = request::action(&head).map_err(schema_violation)?;
     let body = if action == Action::StoragePut {
         read_body(body, shared.config.limits.frame).await?
@@ -121,12 +121,13 @@ where
     } else {
         return Err(schema_violation("a read has no body"));
     };
-    let deadline = Instant::now() + DEADLINE;
-    Ok(shared
-        .engine
-        .execute(Call { action, deadline }, body)
-        .wait()
-        .await)
+    let call = Call {
+        grant,
+        action,
+        idem,
+        deadline: Instant::now() + DEADLINE,
+    };
+    Ok(shared.engine.execute(call, body).wait().await)
 }
 
 fn refused(error: ErrorReply) -> Outcome {

@@ -78,16 +78,16 @@ pub(super) fn capability(headers: &HeaderMap) -> Result<Option<Capability>, Erro
         .map_err(malformed)
 }
 
-/// Checks the `Idempotency-Key` header, if there is one.
-pub(super) fn check_idempotency_key(headers: &HeaderMap) -> Result<(), String> {
+/// The `Idempotency-Key` header, if there is one.
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdemKey>, String> {
     let Some(key) = headers.get("idempotency-key") else {
-        return Ok(());
+        return Ok(None);
     };
     let key = key
         .to_str()
         .map_err(|_| "Idempotency-Key: not ASCII".to_owned())?;
     let refuse = |error| format!("Idempotency-Key: {error}");
-    IdemKey::new(key).map(|_| ()).map_err(refuse)
+    IdemKey::new(key).map(Some).map_err(refuse)
 }
 
 /// What the request wants; its method is one that its route allows. The error names the rule it breaks.

@@ -1,5 +1,6 @@
 //! From an OAP request's head to a call that may be executed.
 
+use crate::capability::Grant;
 use crate::engine::{Action, Call, Engine};
 use crate::metrics::CallLabel;
 use ron_app_sdk::oap::{CallContext, ErrorReply, Operation, Plane, Reason, RequestError};
@@ -26,18 +27,19 @@ pub(super) fn admit(
         },
         operation: "unknown",
     };
-    engine
+    let grant = engine
         .check_capability(head.tenant_id, &head.capability)
         .map_err(|error| (label, error))?;
     let (context, operation) = Operation::decode(head.app_proto_id, &head.meta)
         .map_err(|error| (label, refusal(&error)))?;
     label.operation = operation.name();
-    admit_operation(now, &context, operation).map_err(|error| (label, error))
+    admit_operation(now, grant, context, operation).map_err(|error| (label, error))
 }
 
 fn admit_operation(
     now: Instant,
-    context: &CallContext,
+    grant: Grant,
+    context: CallContext,
     operation: Operation<'_>,
 ) -> Result<Call, ErrorReply> {
     if context.deadline_ms == 0 {
@@ -59,7 +61,12 @@ fn admit_operation(
     };
     let limit = Duration::from_millis(u64::from(context.deadline_ms)).min(LONGEST_CALL);
     let deadline = now + limit;
-    Ok(Call { action, deadline })
+    Ok(Call {
+        grant,
+        action,
+        idem: context.idem,
+        deadline,
+    })
 }
 
 fn check_path(path: &str) -> Result<(), ErrorReply> {
