@@ -8,7 +8,7 @@ use ron_gateway::certificates::CertificateRequest;
 use ron_gateway::GatewayConfig;
 use std::time::{Duration, SystemTime};
 use support::peer::{Peer, PeerTls};
-use support::{block_on, capability, within, TestGateway, Trust, LIMIT};
+use support::{block_on, capability, root_keys, within, TestGateway, Trust, LIMIT};
 
 /// The error of a call in both clients, which must say the same, in time.
 fn failure(config: &SdkConfig) -> SdkError {
@@ -110,7 +110,11 @@ fn a_pin_replaces_every_authority() {
         .subject_public_key_info();
     let pin = SpkiPin(<sha2::Sha256 as sha2::Digest>::digest(&spki).into());
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let started = ron_gateway::Gateway::start(GatewayConfig::default(), identity);
+    let config = GatewayConfig {
+        root_keys: root_keys(),
+        ..GatewayConfig::default()
+    };
+    let started = ron_gateway::Gateway::start(config, identity);
     let gateway = runtime.block_on(started).unwrap();
     let pinned = |pin| SdkConfig {
         tls: TlsConfig {

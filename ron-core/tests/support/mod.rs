@@ -3,7 +3,8 @@
 
 pub(crate) mod peer;
 
-use ron_app_sdk::{blocking, Capability, Macaroon, RonAppSdk, SdkConfig, TlsConfig};
+use ron_app_sdk::{blocking, Capability, RonAppSdk, SdkConfig, TlsConfig};
+use ron_gateway::capability::KeyRing;
 use ron_gateway::certificates::{Authority, CertificateRequest};
 use ron_gateway::{Gateway, GatewayConfig, Limits};
 use std::net::SocketAddr;
@@ -60,6 +61,7 @@ impl TestGateway {
             .enable_all()
             .build()
             .unwrap();
+        config.root_keys = root_keys();
         config.limits.max_connections_per_address = Limits::default().max_connections;
         let identity = trust.authority.issue(request).unwrap();
         let gateway = runtime.block_on(Gateway::start(config, identity)).unwrap();
@@ -94,10 +96,18 @@ impl TestGateway {
     }
 }
 
-/// A well-formed capability.
+/// What every test gateway checks capabilities with.
+pub(crate) fn root_keys() -> KeyRing {
+    let mut keys = KeyRing::default();
+    keys.add("test", b"a root key of the tests, 32 long")
+        .unwrap();
+    keys
+}
+
+/// A capability that every test gateway lets pass.
 pub(crate) fn capability() -> Capability {
-    let token = Macaroon::mint(b"root key", "test", b"identifier");
-    Capability::from_bytes(token.encode()).unwrap()
+    let minter = root_keys().minter(None).unwrap();
+    minter.mint("tester", &[]).unwrap()
 }
 
 /// Bytes that differ from place to place.

@@ -3,6 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 /// A RON gateway: storage and edge over OAP/1 and HTTP, on one port, over TLS 1.3.
@@ -39,6 +40,13 @@ pub(crate) struct Dev {
     pub(crate) listen: SocketAddr,
     #[command(flatten)]
     pub(crate) content: Content,
+    /// Check and mint capabilities with the root keys in this file, instead of one made for this run; may
+    /// be given several times. The first key mints.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) root_key: Vec<PathBuf>,
+    /// Deny the capabilities whose token ids are in this file, one on each line; read again when it changes.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) revoked: Option<PathBuf>,
     /// Write ca.pem into this folder and leave it there, instead of a temporary one.
     #[arg(long, value_name = "DIR")]
     pub(crate) directory: Option<PathBuf>,
@@ -59,6 +67,13 @@ pub(crate) struct Serve {
     /// The certificate's private key.
     #[arg(long, value_name = "PEM")]
     pub(crate) key: PathBuf,
+    /// Check capabilities with the root keys in this file, on each line a key id and the key as base64url; may
+    /// be given several times.
+    #[arg(long, value_name = "FILE", required = true)]
+    pub(crate) root_key: Vec<PathBuf>,
+    /// Deny the capabilities whose token ids are in this file, one on each line; read again when it changes.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) revoked: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) content: Content,
     /// Take at most so many connections at once.
@@ -67,6 +82,12 @@ pub(crate) struct Serve {
     /// Take at most so many connections at once from one address.
     #[arg(long, value_name = "NUMBER", default_value_t = 64)]
     pub(crate) max_connections_per_address: usize,
+    /// Take at most so many calls at once of one capability's subject.
+    #[arg(long, value_name = "NUMBER", default_value_t = 4096)]
+    pub(crate) max_calls_per_subject: usize,
+    /// Let one subject begin at most so many calls a second [default: any].
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) calls_per_second_per_subject: Option<NonZeroU32>,
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! What a gateway can be told when it starts.
 
+use crate::capability::{Clock, KeyRing, Revocations};
 use ron_app_sdk::oap::hello::Profile;
 use ron_app_sdk::session::ServerLimits;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -16,6 +18,16 @@ pub struct GatewayConfig {
     pub storage_limit: u64,
     /// The folder whose files are the edge plane's objects. Default: none.
     pub edge_root: Option<PathBuf>,
+    /// The keys that capabilities are minted and verified with. Default: none, which lets the gateway
+    /// make one of its own when it starts.
+    pub root_keys: KeyRing,
+    /// The capabilities that do not count any more. Default: none.
+    pub revocations: Revocations,
+    /// The time of day that capabilities begin and end by. Default: the machine's clock.
+    pub clock: Clock,
+    /// How far that clock and the clock of whoever minted a capability may be apart, in whole seconds.
+    /// Default: 60 s.
+    pub clock_skew: Duration,
     /// What one client may cost.
     pub limits: Limits,
     /// The kind of node, as HELLO tells it. Default: a micronode.
@@ -32,6 +44,10 @@ impl Default for GatewayConfig {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             storage_limit: 1 << 30,
             edge_root: None,
+            root_keys: KeyRing::default(),
+            revocations: Revocations::default(),
+            clock: Clock::system(),
+            clock_skew: Duration::from_secs(60),
             limits: Limits::default(),
             profile: Profile::Micronode,
             amnesia: true,
@@ -58,6 +74,10 @@ pub struct Limits {
     pub max_connections: usize,
     /// Connections at once from one address. Default: 64.
     pub max_connections_per_address: usize,
+    /// Calls at once of one capability's subject, over all connections. Default: 4,096.
+    pub max_calls_per_subject: usize,
+    /// Calls that one subject may begin in a second; as many may begin at once after a rest. Default: any.
+    pub calls_per_second_per_subject: Option<NonZeroU32>,
     /// What a client may do on one OAP connection.
     pub session: ServerLimits,
     /// How long a drain waits for open calls. Default: 30 s.
@@ -74,6 +94,8 @@ impl Default for Limits {
             write_stall: Duration::from_secs(30),
             max_connections: 10_000,
             max_connections_per_address: 64,
+            max_calls_per_subject: 4096,
+            calls_per_second_per_subject: None,
             session: ServerLimits::default(),
             drain: Duration::from_secs(30),
         }

@@ -5,10 +5,9 @@
 
 use crate::arguments::Dev;
 use crate::say;
-use crate::serve::{drain, start};
+use crate::serve::{drain, revocations, root_keys, start};
 use crate::signals::EndSignals;
 use ron_app_sdk::Capability;
-use ron_gateway::capability::mint_for_development;
 use ron_gateway::certificates::{Authority, CertificateRequest};
 use ron_gateway::{Gateway, GatewayConfig, Limits};
 use rustix::process::{kill_process, Pid, Signal};
@@ -40,7 +39,6 @@ pub(crate) async fn run(arguments: Dev) -> Result<u8, String> {
     let identity = authority
         .issue(&request)
         .map_err(|error| error.to_string())?;
-    let capability = mint_for_development().map_err(|error| error.to_string())?;
     let ca = directory.path().join("ca.pem");
     std::fs::write(&ca, authority.certificate_pem())
         .map_err(|error| format!("{}: {error}", ca.display()))?;
@@ -50,6 +48,8 @@ pub(crate) async fn run(arguments: Dev) -> Result<u8, String> {
         listen: arguments.listen,
         storage_limit: arguments.content.storage_limit,
         edge_root: arguments.content.edge_root,
+        root_keys: root_keys(&arguments.root_key)?,
+        revocations: revocations(arguments.revoked.as_deref())?,
         limits: Limits {
             // Everything in development comes from one address.
             max_connections_per_address: limits.max_connections,
@@ -59,6 +59,9 @@ pub(crate) async fn run(arguments: Dev) -> Result<u8, String> {
         ..GatewayConfig::default()
     };
     let gateway = start(config, identity).await?;
+    let capability = gateway
+        .mint("developer", &[])
+        .map_err(|error| error.to_string())?;
     let variables = variables(gateway.address(), &ca, &capability);
     match arguments.command.split_first() {
         Some((program, rest)) => {
@@ -202,6 +205,7 @@ impl Directory {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use ron_gateway::capability::KeyRing;
 
     #[test]
     fn words_are_quoted_where_a_shell_would_split_them() {
@@ -213,7 +217,8 @@ mod tests {
 
     #[test]
     fn an_application_is_pointed_at_an_address_that_it_can_reach() {
-        let capability = mint_for_development().unwrap();
+        let minter = KeyRing::generate("dev").unwrap().minter(None).unwrap();
+        let capability = minter.mint("developer", &[]).unwrap();
         for (listen, url) in [
             ("0.0.0.0:1", "https://127.0.0.1:1"),
             ("[::]:2", "https://[::1]:2"),

@@ -4,11 +4,12 @@
 //! when the body is there. Both faces go through here, so both have the same checks and codes.
 
 use crate::answer::Answer;
-use crate::capability::{CapabilityCheck, Grant, WellFormed};
-use crate::config::GatewayConfig;
+use crate::capability::{CapabilityCheck, Grant, Minter, Verifier};
+use crate::config::{GatewayConfig, Limits};
 use crate::edge::{Edge, EdgeSource};
 use crate::metrics::CallLabel;
 use crate::outcome::Outcome;
+use crate::quota::{Permit, Quotas};
 use crate::selection::{ReadError, Selection};
 use crate::store::{MemoryStore, Object, ObjectStore, Part};
 use bytes::Bytes;
@@ -32,15 +33,16 @@ pub struct Backends {
 }
 
 impl Backends {
-    /// A store in memory and the configured folder; every well-formed capability passes.
+    /// A store in memory, the configured folder, and the check of capabilities with the configured root
+    /// keys, or with one of its own where none are configured.
     ///
     /// # Errors
-    /// Where the edge folder cannot be read.
+    /// Where the edge folder cannot be read, or the operating system has no randomness to give.
     pub fn in_memory(config: &GatewayConfig) -> io::Result<Self> {
         Ok(Self {
             objects: Arc::new(MemoryStore::new(config.storage_limit)),
             edge: Arc::new(Edge::open(config.edge_root.as_deref())?),
-            capabilities: Arc::new(WellFormed),
+            capabilities: Arc::new(Verifier::configured(config)?),
         })
     }
 }
@@ -74,6 +76,18 @@ impl Action {
         CallLabel { plane, operation }
     }
 
+    /// The edge path.
+    pub(crate) fn path(&self) -> Option<&str> {
+        match self {
+            Self::EdgeGet(path, _) | Self::EdgeHead(path) => Some(path),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn is_mutation(&self) -> bool {
+        matches!(self, Self::StoragePut)
+    }
+
     /// What is known about the effect of an execution that was given up.
     pub(crate) fn interrupted(&self) -> Executed {
         match self {
@@ -83,10 +97,24 @@ impl Action {
     }
 }
 
+/// A caller whose capability was checked, with a call that counts.
+#[derive(Debug)]
+pub(crate) struct Caller {
+    pub(crate) grant: Grant,
+    permit: Permit,
+}
+
+impl Caller {
+    /// Whether the capability allows this call, before its body is there.
+    pub(crate) fn may(&self, action: &Action, idem: Option<&IdemKey>) -> Result<(), ErrorReply> {
+        self.grant.allows(action, idem, None)
+    }
+}
+
 /// A call that was admitted and waits for its body.
 #[derive(Debug)]
 pub(crate) struct Call {
-    pub(crate) grant: Grant,
+    pub(crate) caller: Caller,
     pub(crate) action: Action,
     pub(crate) idem: Option<IdemKey>,
     pub(crate) deadline: Instant,
@@ -95,19 +123,24 @@ pub(crate) struct Call {
 /// Executes calls.
 pub(crate) struct Engine {
     backends: Backends,
+    quotas: Arc<Quotas>,
 }
 
 impl Engine {
-    pub(crate) fn new(backends: Backends) -> Self {
-        Self { backends }
+    pub(crate) fn new(backends: Backends, limits: &Limits) -> Self {
+        let quotas = Arc::new(Quotas::new(limits));
+        Self { backends, quotas }
     }
 
-    pub(crate) fn check_capability(
-        &self,
-        tenant_id: u128,
-        token: &[u8],
-    ) -> Result<Grant, ErrorReply> {
-        self.backends.capabilities.check(tenant_id, token)
+    /// Checks whose call this is, and counts it.
+    pub(crate) fn identify(&self, tenant_id: u128, token: &[u8]) -> Result<Caller, ErrorReply> {
+        let grant = self.backends.capabilities.check(tenant_id, token)?;
+        let permit = self.quotas.begin(Instant::now(), &grant.subject)?;
+        Ok(Caller { grant, permit })
+    }
+
+    pub(crate) fn minter(&self) -> Option<Minter> {
+        self.backends.capabilities.minter()
     }
 
     /// Executes a call within its deadline.
@@ -115,11 +148,17 @@ impl Engine {
         if Instant::now() >= call.deadline {
             return Answer::Ready(deadline_exceeded(Executed::No));
         }
+        let Caller { grant, permit } = call.caller;
+        if let Err(error) = grant.allows(&call.action, call.idem.as_ref(), Some(body.len())) {
+            return Answer::Ready(Outcome::error(error, Executed::No));
+        }
         let interrupted = call.action.interrupted();
         match self.start(call.action, call.deadline, body) {
-            Answer::Pending(outcome) => {
-                Answer::pending(within(call.deadline, interrupted, outcome))
-            }
+            Answer::Pending(outcome) => Answer::pending(async move {
+                // The call counts for its subject until it is answered or given up.
+                let _permit = permit;
+                within(call.deadline, interrupted, outcome).await
+            }),
             ready => ready,
         }
     }
@@ -233,7 +272,8 @@ mod tests {
     use std::time::Duration;
 
     fn engine() -> Engine {
-        Engine::new(Backends::in_memory(&GatewayConfig::default()).unwrap())
+        let config = GatewayConfig::default();
+        Engine::new(Backends::in_memory(&config).unwrap(), &config.limits)
     }
 
     fn call(action: Action) -> Call {
@@ -241,12 +281,11 @@ mod tests {
     }
 
     fn call_until(deadline: Instant, action: Action) -> Call {
-        let grant = Grant {
-            tenant_id: 0,
-            subject: Arc::from("test"),
-        };
+        let engine = engine();
+        let token = engine.minter().unwrap().mint("test", &[]).unwrap();
+        let caller = engine.identify(0, token.expose()).unwrap();
         Call {
-            grant,
+            caller,
             action,
             idem: None,
             deadline,
@@ -333,7 +372,7 @@ mod tests {
     async fn an_interrupted_put_is_in_doubt_and_an_interrupted_read_is_not() {
         let mut backends = Backends::in_memory(&GatewayConfig::default()).unwrap();
         backends.objects = Arc::new(Stuck);
-        let engine = Engine::new(backends);
+        let engine = Engine::new(backends, &GatewayConfig::default().limits);
         for (action, executed) in [
             (Action::StoragePut, Executed::Unknown),
             (Action::StorageHead(AddrB3::of(b"")), Executed::No),

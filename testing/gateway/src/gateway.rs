@@ -1,5 +1,6 @@
 //! `Gateway`: a listener with its connections, from start to drain.
 
+use crate::capability::MintError;
 use crate::certificates::ServerIdentity;
 use crate::config::GatewayConfig;
 use crate::engine::{Backends, Engine};
@@ -7,6 +8,7 @@ use crate::listener::{self, OpenConnections};
 use crate::metrics::Metrics;
 use crate::phase::{phase_channel, Phase, PhaseWatch};
 use crate::tls;
+use ron_app_sdk::Capability;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -37,8 +39,8 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(config: GatewayConfig, backends: Backends, phase: PhaseWatch) -> Self {
         Self {
+            engine: Engine::new(backends, &config.limits),
             config,
-            engine: Engine::new(backends),
             metrics: Metrics::new(),
             phase,
             connections: OpenConnections::default(),
@@ -57,8 +59,8 @@ impl Gateway {
         Self::start_with(config, identity, backends).await
     }
 
-    /// Starts a gateway with its state elsewhere; `storage_limit` and `edge_root` of the configuration
-    /// do not count then.
+    /// Starts a gateway with its state elsewhere; of the configuration, `storage_limit`, `edge_root`, and
+    /// what capabilities are checked by do not count then.
     ///
     /// # Errors
     /// Where the address cannot be listened on, or the identity's key does not fit its certificate.
@@ -96,6 +98,15 @@ impl Gateway {
     /// What it has counted.
     pub fn metrics(&self) -> &Metrics {
         &self.shared.metrics
+    }
+
+    /// A capability for `subject` that this gateway lets pass where all of `caveats` hold.
+    ///
+    /// # Errors
+    /// Where the subject or a caveat breaks its rule, or the gateway's check of capabilities has no key.
+    pub fn mint(&self, subject: &str, caveats: &[&str]) -> Result<Capability, MintError> {
+        let minter = self.shared.engine.minter().ok_or(MintError::NoKey)?;
+        minter.mint(subject, caveats)
     }
 
     /// Takes no new connections and calls, lets open calls finish within

@@ -14,6 +14,7 @@
 //! let identity = authority.issue(&CertificateRequest::localhost())?;
 //! let gateway = Gateway::start(GatewayConfig::default(), identity).await?;
 //! assert_ne!(gateway.address().port(), 0);
+//! let _capability = gateway.mint("alice", &["op=storage.get,storage.put"])?;
 //! gateway.drain().await;
 //! # Ok(()) })
 //! # }
@@ -32,6 +33,7 @@ mod metrics;
 mod oap;
 mod outcome;
 mod phase;
+mod quota;
 mod selection;
 pub mod store;
 mod tls;

@@ -3,8 +3,14 @@
 use crate::arguments::Serve;
 use crate::say;
 use crate::signals::EndSignals;
+use ron_gateway::capability::{KeyRing, Revocations};
 use ron_gateway::certificates::ServerIdentity;
 use ron_gateway::{Gateway, GatewayConfig, Limits};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How often a file of revoked capabilities is looked at.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Serves until a signal comes, then drains.
 pub(crate) async fn run(arguments: Serve) -> Result<u8, String> {
@@ -15,9 +21,13 @@ pub(crate) async fn run(arguments: Serve) -> Result<u8, String> {
         listen: arguments.listen,
         storage_limit: arguments.content.storage_limit,
         edge_root: arguments.content.edge_root,
+        root_keys: root_keys(&arguments.root_key)?,
+        revocations: revocations(arguments.revoked.as_deref())?,
         limits: Limits {
             max_connections: arguments.max_connections,
             max_connections_per_address: arguments.max_connections_per_address,
+            max_calls_per_subject: arguments.max_calls_per_subject,
+            calls_per_second_per_subject: arguments.calls_per_second_per_subject,
             ..Limits::default()
         },
         ..GatewayConfig::default()
@@ -30,6 +40,42 @@ pub(crate) async fn run(arguments: Serve) -> Result<u8, String> {
     Ok(0)
 }
 
+/// The keys in these files.
+pub(crate) fn root_keys(files: &[PathBuf]) -> Result<KeyRing, String> {
+    let mut keys = KeyRing::default();
+    for file in files {
+        keys.read(file).map_err(|error| error.to_string())?;
+    }
+    Ok(keys)
+}
+
+/// What is revoked in this file, if there is one.
+pub(crate) fn revocations(file: Option<&Path>) -> Result<Revocations, String> {
+    match file {
+        Some(file) => Revocations::open(file).map_err(|error| error.to_string()),
+        None => Ok(Revocations::default()),
+    }
+}
+
+/// Reads the file of revoked capabilities again whenever it has changed.
+async fn follow(revocations: Revocations) {
+    let mut complaint = None;
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let revocations = revocations.clone();
+        let refreshed = tokio::task::spawn_blocking(move || revocations.refresh()).await;
+        match refreshed {
+            // Said once, and not every second.
+            Ok(Err(error)) if complaint.as_ref() != Some(&error.to_string()) => {
+                say(&format!("{error}; what was revoked stays revoked"));
+                complaint = Some(error.to_string());
+            }
+            Ok(Ok(true)) => complaint = None,
+            _ => {}
+        }
+    }
+}
+
 /// Starts a gateway; the error says where, and for which folder.
 pub(crate) async fn start(
     config: GatewayConfig,
@@ -39,8 +85,14 @@ pub(crate) async fn start(
     if let Some(root) = &config.edge_root {
         std::fs::read_dir(root).map_err(|error| format!("{}: {error}", root.display()))?;
     }
+    let revocations = config.revocations.clone();
     let gateway = Gateway::start(config, identity).await;
-    gateway.map_err(|error| format!("cannot serve on {listen}: {error}"))
+    let gateway = gateway.map_err(|error| format!("cannot serve on {listen}: {error}"))?;
+    if revocations.has_file() {
+        // It ends with the program.
+        tokio::spawn(follow(revocations));
+    }
+    Ok(gateway)
 }
 
 /// Lets open calls finish, unless another signal comes.

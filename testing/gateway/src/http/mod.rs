@@ -111,9 +111,10 @@ where
     let (head, body) = request.into_parts();
     let token = request::capability(&head.headers).map_err(refused)?;
     let token = token.as_ref().map_or(&[][..], |token| token.expose());
-    let grant = shared.engine.check_capability(0, token).map_err(refused)?;
+    let caller = shared.engine.identify(0, token).map_err(refused)?;
     let idem = request::idempotency_key(&head.headers).map_err(schema_violation)?;
     let action = request::action(&head).map_err(schema_violation)?;
+    caller.may(&action, idem.as_ref()).map_err(refused)?;
     let body = if action == Action::StoragePut {
         read_body(body, shared.config.limits.frame).await?
     } else if body.is_end_stream() {
@@ -122,7 +123,7 @@ where
         return Err(schema_violation("a read has no body"));
     };
     let call = Call {
-        grant,
+        caller,
         action,
         idem,
         deadline: Instant::now() + DEADLINE,
@@ -159,7 +160,6 @@ where
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::capability::mint_for_development;
     use crate::config::GatewayConfig;
     use crate::engine::Backends;
     use crate::phase::phase_channel;
@@ -172,8 +172,14 @@ mod tests {
         (phase, Shared::new(config, backends, watch))
     }
 
-    fn request(method: &str, path: &str, body: &'static [u8]) -> Request<Full<Bytes>> {
-        let capability = mint_for_development().unwrap();
+    fn request(
+        shared: &Shared,
+        method: &str,
+        path: &str,
+        body: &'static [u8],
+    ) -> Request<Full<Bytes>> {
+        let minter = shared.engine.minter().unwrap();
+        let capability = minter.mint("test", &[]).unwrap();
         Request::builder()
             .method(method)
             .uri(path)
@@ -192,22 +198,37 @@ mod tests {
     #[tokio::test]
     async fn readiness_ends_with_the_drain_and_health_does_not() {
         let (phase, shared) = shared(GatewayConfig::default());
-        assert_eq!(status(&shared, request("GET", "/readyz", b"")).await, 200);
+        assert_eq!(
+            status(&shared, request(&shared, "GET", "/readyz", b"")).await,
+            200
+        );
         phase.send(Phase::Draining).unwrap();
-        assert_eq!(status(&shared, request("GET", "/readyz", b"")).await, 503);
-        assert_eq!(status(&shared, request("GET", "/healthz", b"")).await, 200);
+        assert_eq!(
+            status(&shared, request(&shared, "GET", "/readyz", b"")).await,
+            503
+        );
+        assert_eq!(
+            status(&shared, request(&shared, "GET", "/healthz", b"")).await,
+            200
+        );
     }
 
     #[tokio::test]
     async fn metrics_are_shown_only_where_that_was_asked_for() {
         let (_phase, hidden) = shared(GatewayConfig::default());
-        assert_eq!(status(&hidden, request("GET", "/metrics", b"")).await, 404);
+        assert_eq!(
+            status(&hidden, request(&hidden, "GET", "/metrics", b"")).await,
+            404
+        );
         let (_phase, exposed) = shared(GatewayConfig {
             expose_metrics: true,
             ..GatewayConfig::default()
         });
-        assert_eq!(status(&exposed, request("POST", "/put", b"x")).await, 200);
-        let response = respond(&exposed, request("GET", "/metrics", b"")).await;
+        assert_eq!(
+            status(&exposed, request(&exposed, "POST", "/put", b"x")).await,
+            200
+        );
+        let response = respond(&exposed, request(&exposed, "GET", "/metrics", b"")).await;
         let text = response.into_body().collect().await.unwrap().to_bytes();
         let text = std::str::from_utf8(&text).unwrap();
         assert!(text.contains(r#"operation="put",code="200"} 1"#), "{text}");
@@ -230,7 +251,7 @@ mod tests {
             ("GET", "/edge/ron/64k", b"", 200),
             ("GET", "/edge/%72on/64k", b"", 200),
         ] {
-            let request = request(method, path, body);
+            let request = request(&shared, method, path, body);
             assert_eq!(status(&shared, request).await, code, "{method} {path}");
         }
     }
@@ -239,7 +260,7 @@ mod tests {
     async fn a_bad_idempotency_key_is_refused_and_a_good_one_is_not() {
         let (_phase, shared) = shared(GatewayConfig::default());
         for (key, code) in [("invoice-1", 200), ("", 400), ("two words", 400)] {
-            let mut request = request("POST", "/put", b"x");
+            let mut request = request(&shared, "POST", "/put", b"x");
             request
                 .headers_mut()
                 .insert("idempotency-key", key.parse().unwrap());

@@ -149,9 +149,33 @@ fn what_cannot_be_done_is_one_line_and_its_code() {
                 "/absent.pem",
                 "--key",
                 "x",
+                "--root-key",
+                "x",
             ],
             1,
             "/absent.pem",
+        ),
+        (
+            &[
+                "dev",
+                "--listen",
+                "127.0.0.1:0",
+                "--root-key",
+                "/absent.key",
+            ],
+            1,
+            "/absent.key",
+        ),
+        (
+            &[
+                "dev",
+                "--listen",
+                "127.0.0.1:0",
+                "--revoked",
+                "/absent.list",
+            ],
+            1,
+            "/absent.list",
         ),
     ] {
         let output = run(arguments);
@@ -162,4 +186,14 @@ fn what_cannot_be_done_is_one_line_and_its_code() {
         assert!(output.stdout.is_empty());
     }
     assert_eq!(run(&["dev", "--listen", "nowhere"]).status.code(), Some(2));
+    let keyless = [
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--certificate",
+        "x",
+        "--key",
+        "x",
+    ];
+    assert_eq!(run(&keyless).status.code(), Some(2));
 }

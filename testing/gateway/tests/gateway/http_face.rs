@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsConnector;
 
-struct Response {
-    status: u16,
+pub(crate) struct Response {
+    pub(crate) status: u16,
     head: String,
     body: Vec<u8>,
 }
@@ -22,7 +22,7 @@ impl Response {
         })
     }
 
-    fn reason(&self) -> Reason {
+    pub(crate) fn reason(&self) -> Reason {
         serde_json::from_slice::<ErrorReply>(&self.body)
             .unwrap()
             .reason
@@ -34,7 +34,7 @@ fn http(fixture: &Fixture) -> TlsConnector {
 }
 
 /// One request on a connection of its own, with the capability.
-async fn request(fixture: &Fixture, line: &str, headers: &str, body: &[u8]) -> Response {
+pub(crate) async fn request(fixture: &Fixture, line: &str, headers: &str, body: &[u8]) -> Response {
     let token = fixture.capability.expose_base64url();
     let headers = format!("Authorization: Ron {}\r\n{headers}", *token);
     bare_request(&http(fixture), fixture, line, &headers, body).await

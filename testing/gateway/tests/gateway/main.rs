@@ -3,6 +3,7 @@
 
 mod binary;
 mod calls;
+mod capabilities;
 mod drain;
 mod http_face;
 mod limits;

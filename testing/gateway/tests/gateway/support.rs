@@ -5,7 +5,6 @@ use ron_app_sdk::oap::hello::HelloRequest;
 use ron_app_sdk::oap::{CallContext, ErrorReply, ObjectReply, Operation, Plane, StoragePutReply};
 use ron_app_sdk::session::{Client, ClientEvent, Request};
 use ron_app_sdk::Capability;
-use ron_gateway::capability::mint_for_development;
 use ron_gateway::certificates::{Authority, CertificateRequest, ServerIdentity};
 use ron_gateway::{Backends, Gateway, GatewayConfig};
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -43,11 +42,12 @@ impl Fixture {
         let gateway = Gateway::start_with(config, identity, backends)
             .await
             .unwrap();
+        let capability = gateway.mint("test", &[]).unwrap();
         Self {
             gateway,
             connector: connector(authority.certificate_der(), &[b"ron/1"]),
             authority,
-            capability: mint_for_development().unwrap(),
+            capability,
         }
     }
 
@@ -70,6 +70,7 @@ impl Fixture {
             stream: self.tls().await,
             session: Client::new(&HelloRequest::new("test"), 1000),
             capability: self.capability.expose().to_vec(),
+            tenant_id: 0,
             tag: 0,
             answers: HashMap::new(),
         }
@@ -132,6 +133,7 @@ pub(crate) struct Connection {
     pub(crate) stream: TlsStream<TcpStream>,
     pub(crate) session: Client,
     pub(crate) capability: Vec<u8>,
+    pub(crate) tenant_id: u128,
     tag: usize,
     answers: HashMap<usize, Answer>,
 }
@@ -178,7 +180,7 @@ impl Connection {
         self.tag += 1;
         let request = Request {
             plane,
-            tenant_id: 0,
+            tenant_id: self.tenant_id,
             capability: &self.capability,
             meta,
         };

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use ron_app_sdk::oap::{CallContext, Executed, Operation, Plane, Reason, MAX_BODY};
 use ron_app_sdk::session::Request;
 use ron_app_sdk::AddrB3;
+use ron_gateway::capability::KeyRing;
 use ron_gateway::store::{MemoryStore, Object, ObjectStore, Part, PutError};
 use ron_gateway::{Answer, Backends, GatewayConfig, Limits, ReadError, Selection};
 use rustix::process::{kill_process, Pid, Signal};
@@ -401,6 +402,8 @@ async fn a_certificate_of_ones_own_is_served() {
     let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     std::fs::write(&certificate, own.cert.pem()).unwrap();
     std::fs::write(&key, own.signing_key.serialize_pem()).unwrap();
+    let root_key = folder.path().join("root.key");
+    KeyRing::create_file(&root_key, "k1").unwrap();
     let mut program = Program(
         Command::new(env!("CARGO_BIN_EXE_ron-gateway"))
             .args(["serve", "--listen", "127.0.0.1:0"])
@@ -408,6 +411,8 @@ async fn a_certificate_of_ones_own_is_served() {
             .arg(&certificate)
             .arg("--key")
             .arg(&key)
+            .arg("--root-key")
+            .arg(&root_key)
             .stderr(Stdio::piped())
             .spawn()
             .unwrap(),
