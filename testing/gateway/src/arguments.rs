@@ -1,5 +1,9 @@
 //! The command line.
 
+mod token;
+
+pub(crate) use token::{Attenuate, Key, Mint, Revoke, Source, Token};
+
 use clap::{Args, Parser, Subcommand};
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -20,6 +24,9 @@ pub(crate) enum Command {
     Dev(Dev),
     /// Run a gateway with a certificate from files.
     Serve(Serve),
+    /// Make, narrow, read and revoke capabilities.
+    #[command(subcommand)]
+    Token(Token),
 }
 
 /// What both subcommands take.
@@ -115,7 +122,7 @@ mod tests {
         ];
         match Arguments::try_parse_from(line).unwrap().command {
             Command::Dev(dev) => assert_eq!(dev.command, ["sh", "-c", "exit 3"]),
-            Command::Serve(_) => panic!("another subcommand"),
+            _ => panic!("another subcommand"),
         }
         assert!(Arguments::try_parse_from(["ron-gateway", "dev", "sh"]).is_err());
     }

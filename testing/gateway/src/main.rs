@@ -4,6 +4,7 @@ mod arguments;
 mod dev;
 mod serve;
 mod signals;
+mod token;
 
 use arguments::{Arguments, Command};
 use clap::Parser;
@@ -32,6 +33,7 @@ fn run(command: Command) -> Result<u8, String> {
         match command {
             Command::Dev(dev) => dev::run(dev).await,
             Command::Serve(serve) => serve::run(serve).await,
+            Command::Token(token) => token::run(token).map(|()| 0),
         }
     });
     // A file that is still being read for a call that nobody waits for must not keep the process.

@@ -9,13 +9,13 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
-fn gateway(arguments: &[&str]) -> Command {
+pub(crate) fn gateway(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ron-gateway"));
     command.args(arguments).stdin(Stdio::null());
     command
 }
 
-fn run(arguments: &[&str]) -> Output {
+pub(crate) fn run(arguments: &[&str]) -> Output {
     gateway(arguments).output().unwrap()
 }
 

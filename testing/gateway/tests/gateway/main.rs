@@ -8,4 +8,5 @@ mod drain;
 mod http_face;
 mod limits;
 mod support;
+mod token_command;
 mod turns;
