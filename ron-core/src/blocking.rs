@@ -9,6 +9,7 @@ use crate::idempotency::IdemKey;
 use crate::planes::storage::UnverifiedRange;
 use crate::planes::{edge, storage, ObjectInfo};
 use crate::range::ByteRange;
+use crate::retry::Random;
 use crate::transport::blocking::BlockingTransport;
 use bytes::Bytes;
 use std::fmt;
@@ -44,8 +45,9 @@ impl RonAppSdk {
     /// `Config` where a setting breaks its rule.
     pub fn new(config: SdkConfig) -> Result<Self, SdkError> {
         config.validate()?;
-        let transport = BlockingTransport::new(&config)?;
-        Ok(Self(Arc::new(Core::new(config, transport))))
+        let random = Arc::new(Random::new());
+        let transport = BlockingTransport::new(&config, Arc::clone(&random))?;
+        Ok(Self(Arc::new(Core::new(config, transport, random))))
     }
 
     /// The short form: calls with this capability, `overall_timeout` as their limit and a fresh
@@ -60,6 +62,11 @@ impl RonAppSdk {
             },
             report: PhantomData,
         }
+    }
+
+    /// Calls that are open at the moment, those included that wait for a slot or for their next attempt.
+    pub fn open_calls(&self) -> usize {
+        self.0.open_calls()
     }
 
     /// Stores an object and returns its address. Unless `cache.verify_puts` is off, the address is compared
@@ -280,13 +287,8 @@ impl<'a, R: Report> Calls<'a, R> {
     }
 
     fn run<C: PlaneCall + Sync>(&self, call: C) -> Result<R::Output<C::Output>, SdkError> {
-        let attempt = self.core.begin(self.settings.clone(), call)?;
-        let result = {
-            let write_meta = |left, out: &mut Vec<u8>| attempt.write_meta(left, out);
-            let exchange = attempt.exchange(&write_meta);
-            self.core.transport.exchange(&exchange)
-        };
-        let (value, report): (_, CallReport) = attempt.finish(result)?;
+        let settings = self.settings.clone();
+        let (value, report): (_, CallReport) = self.core.run(settings, call)?;
         Ok(R::output(value, report))
     }
 }

@@ -21,7 +21,7 @@ use std::time::Duration;
 /// config.validate()?;
 /// # Ok::<(), ron_app_sdk::SdkError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct SdkConfig {
     /// How the gateway is reached. Default: TLS.
     pub transport: Transport,
@@ -37,6 +37,8 @@ pub struct SdkConfig {
     pub tls: TlsConfig,
     /// Connections.
     pub pool: PoolConfig,
+    /// Waits between attempts, and how many there are.
+    pub backoff: BackoffConfig,
     /// Keys of mutations.
     pub idempotency: IdempotencyConfig,
     /// What is kept and checked locally.
@@ -87,6 +89,22 @@ pub struct PoolConfig {
     pub max: usize,
 }
 
+/// Waits between attempts: after the attempt with number `n`, from 1, a random time from zero to
+/// `min(cap, base · factor^(n−1))`, or longer where the gateway asks for it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BackoffConfig {
+    /// The longest wait after the first attempt, 1 ms to `cap`. `RON_SDK_BACKOFF_BASE_MS`.
+    /// Default: 100 ms.
+    pub base: Duration,
+    /// How much longer the longest wait is after each attempt, 1 to 10. `RON_SDK_BACKOFF_FACTOR`.
+    /// Default: 2.
+    pub factor: f32,
+    /// The longest wait, 1 ms to 10 min. `RON_SDK_BACKOFF_CAP_MS`. Default: 10 s.
+    pub cap: Duration,
+    /// Attempts of one call, the first one included, 1 to 5. `RON_SDK_BACKOFF_MAX_ATTEMPTS`. Default: 5.
+    pub max_attempts: u32,
+}
+
 /// Keys of mutations.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyConfig {
@@ -112,8 +130,20 @@ impl Default for SdkConfig {
             timeouts: Timeouts::default(),
             tls: TlsConfig::default(),
             pool: PoolConfig { max: 4 },
+            backoff: BackoffConfig::default(),
             idempotency: IdempotencyConfig { enabled: true },
             cache: CacheConfig { verify_puts: true },
+        }
+    }
+}
+
+impl Default for BackoffConfig {
+    fn default() -> Self {
+        Self {
+            base: Duration::from_millis(100),
+            factor: 2.0,
+            cap: Duration::from_secs(10),
+            max_attempts: 5,
         }
     }
 }
@@ -135,6 +165,9 @@ const OVERALL_TIMEOUT: (Duration, Duration) =
     (Duration::from_millis(50), Duration::from_secs(3600));
 const TIMEOUT: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(600));
 const POOL_MAX: (usize, usize) = (1, 16);
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(1), Duration::from_secs(600));
+const BACKOFF_FACTOR: (f32, f32) = (1.0, 10.0);
+const MAX_ATTEMPTS: (u32, u32) = (1, 5);
 
 impl SdkConfig {
     /// The defaults, with what the environment sets (`RON_SDK_GATEWAY_ADDR`,
@@ -165,9 +198,14 @@ impl SdkConfig {
         {
             config.tls.pin = Some(pin);
         }
-        if let Some(max) = variables.parsed("RON_SDK_POOL_MAX", "a number from 1 to 16")? {
-            config.pool.max = max;
-        }
+        variables.number("RON_SDK_POOL_MAX", &mut config.pool.max)?;
+        variables.millis("RON_SDK_BACKOFF_BASE_MS", &mut config.backoff.base)?;
+        variables.number("RON_SDK_BACKOFF_FACTOR", &mut config.backoff.factor)?;
+        variables.millis("RON_SDK_BACKOFF_CAP_MS", &mut config.backoff.cap)?;
+        variables.number(
+            "RON_SDK_BACKOFF_MAX_ATTEMPTS",
+            &mut config.backoff.max_attempts,
+        )?;
         if let Some(on) = variables.parsed("RON_SDK_IDEMPOTENCY_ENABLED", "true or false")? {
             config.idempotency.enabled = on;
         }
@@ -188,16 +226,19 @@ impl SdkConfig {
         check_duration("timeouts.connect", self.timeouts.connect, TIMEOUT)?;
         check_duration("timeouts.read", self.timeouts.read, TIMEOUT)?;
         check_duration("timeouts.write", self.timeouts.write, TIMEOUT)?;
-        if !(POOL_MAX.0..=POOL_MAX.1).contains(&self.pool.max) {
-            return Err(SdkError::invalid(
-                ErrorKind::Config,
-                "pool.max",
-                format_args!(
-                    "{} is not from {} to {}",
-                    self.pool.max, POOL_MAX.0, POOL_MAX.1
-                ),
-            ));
-        }
+        check_number("pool.max", self.pool.max, POOL_MAX)?;
+        check_duration("backoff.cap", self.backoff.cap, BACKOFF)?;
+        check_duration(
+            "backoff.base",
+            self.backoff.base,
+            (BACKOFF.0, self.backoff.cap),
+        )?;
+        check_number("backoff.factor", self.backoff.factor, BACKOFF_FACTOR)?;
+        check_number(
+            "backoff.max_attempts",
+            self.backoff.max_attempts,
+            MAX_ATTEMPTS,
+        )?;
         if let (Some(_), Some(_)) = (&self.tls.ca, &self.tls.pin) {
             return Err(SdkError::invalid(
                 ErrorKind::Config,
@@ -236,6 +277,22 @@ pub(crate) fn check_duration(
     }
 }
 
+fn check_number<T: PartialOrd + fmt::Display>(
+    field: &str,
+    value: T,
+    (least, most): (T, T),
+) -> Result<(), SdkError> {
+    if value >= least && value <= most {
+        Ok(())
+    } else {
+        Err(SdkError::invalid(
+            ErrorKind::Config,
+            field,
+            format_args!("{value} is not from {least} to {most}"),
+        ))
+    }
+}
+
 /// Environment variables; one that is set to nothing counts as unset.
 struct Variables<F>(F);
 
@@ -262,6 +319,13 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
             )
         })?;
         Ok(Some(parsed))
+    }
+
+    fn number<T: FromStr>(&self, name: &str, number: &mut T) -> Result<(), SdkError> {
+        if let Some(value) = self.parsed(name, "a number")? {
+            *number = value;
+        }
+        Ok(())
     }
 
     fn millis(&self, name: &str, duration: &mut Duration) -> Result<(), SdkError> {
@@ -339,6 +403,10 @@ mod tests {
             ("RON_SDK_TIMEOUTS_WRITE_MS", "300"),
             ("RON_SDK_TLS_PIN", &pin),
             ("RON_SDK_POOL_MAX", "2"),
+            ("RON_SDK_BACKOFF_BASE_MS", "20"),
+            ("RON_SDK_BACKOFF_FACTOR", "1.5"),
+            ("RON_SDK_BACKOFF_CAP_MS", "700"),
+            ("RON_SDK_BACKOFF_MAX_ATTEMPTS", "3"),
             ("RON_SDK_IDEMPOTENCY_ENABLED", "false"),
             ("RON_SDK_CACHE_VERIFY_PUTS", "false"),
         ])
@@ -359,6 +427,12 @@ mod tests {
                     pin: Some(SpkiPin([0xab; 32])),
                 },
                 pool: PoolConfig { max: 2 },
+                backoff: BackoffConfig {
+                    base: Duration::from_millis(20),
+                    factor: 1.5,
+                    cap: Duration::from_millis(700),
+                    max_attempts: 3,
+                },
                 idempotency: IdempotencyConfig { enabled: false },
                 cache: CacheConfig { verify_puts: false },
             }
@@ -395,6 +469,22 @@ mod tests {
             ("RON_SDK_TIMEOUTS_WRITE_MS", "0", "timeouts.write: 0ns"),
             ("RON_SDK_POOL_MAX", "0", "pool.max: 0 is not from 1 to 16"),
             ("RON_SDK_POOL_MAX", "17", "pool.max: 17"),
+            (
+                "RON_SDK_BACKOFF_BASE_MS",
+                "10001",
+                "backoff.base: 10.001s is not from 1ms to 10s",
+            ),
+            ("RON_SDK_BACKOFF_CAP_MS", "0", "backoff.cap: 0ns"),
+            (
+                "RON_SDK_BACKOFF_FACTOR",
+                "NaN",
+                "backoff.factor: NaN is not from 1 to 10",
+            ),
+            (
+                "RON_SDK_BACKOFF_MAX_ATTEMPTS",
+                "6",
+                "backoff.max_attempts: 6 is not from 1 to 5",
+            ),
             (
                 "RON_SDK_TLS_PIN",
                 "sha256:12",

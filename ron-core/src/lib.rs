@@ -23,25 +23,28 @@ mod error;
 mod idempotency;
 mod planes;
 mod range;
+mod retry;
 mod transport;
 
 pub use address::{AddrB3, Address, AddressError, AddressHasher};
 pub use call::{CallReport, Plain, Report, Reported};
 pub use capability::{
-    Capability, CapabilitySource, Caveat, Macaroon, MacaroonError, CAPABILITY_VARIABLE,
+    Capability, CapabilityProvider, CapabilitySource, Caveat, Macaroon, MacaroonError,
+    CAPABILITY_VARIABLE,
 };
 pub use client::{Calls, RonAppSdk};
 pub use config::{
-    CacheConfig, IdempotencyConfig, PoolConfig, SdkConfig, SpkiPin, SpkiPinError, Timeouts,
-    TlsConfig, Transport,
+    BackoffConfig, CacheConfig, IdempotencyConfig, PoolConfig, SdkConfig, SpkiPin, SpkiPinError,
+    Timeouts, TlsConfig, Transport,
 };
 pub use edge_path::{EdgePath, EdgePathError, MAX_EDGE_PATH};
-pub use error::{ErrorKind, SdkError};
+pub use error::{ErrorKind, RetryRule, SdkError};
 pub use idempotency::{IdemKey, IdemKeyError, MAX_IDEM_KEY};
 pub use oap::{Executed, MAX_BODY};
 pub use planes::storage::UnverifiedRange;
 pub use planes::ObjectInfo;
 pub use range::{ByteRange, RangeError};
+pub use retry::GaveUp;
 
 /// Compiles the README's example.
 #[cfg(doctest)]

@@ -203,7 +203,8 @@ fn the_pool_grows_by_one_when_three_quarters_of_the_slots_are_in_use() {
         let sdk = RonAppSdk::new(peer.config()).await.unwrap();
         let capability = capability();
         for (calls, connections) in [(48, 1), (49, 2), (300, 3), (300, 4), (300, 4)] {
-            let limit = Duration::from_millis(300);
+            // Less than the shortest limit of an attempt.
+            let limit = Duration::from_millis(200);
             let calls = (0..calls).map(|_| sdk.storage_get(&capability, AddrB3::of(b"x"), limit));
             for result in join_all(calls).await {
                 assert_eq!(result.unwrap_err().kind(), ErrorKind::DeadlineExceeded);
@@ -265,7 +266,8 @@ fn a_call_whose_time_runs_out_in_the_queue_was_not_executed() {
     let mut config = peer.config();
     config.pool.max = 1;
     let sdk = ron_app_sdk::blocking::RonAppSdk::new(config).unwrap();
-    let limit = Duration::from_millis(300);
+    // Less than the shortest limit of an attempt.
+    let limit = Duration::from_millis(200);
     std::thread::scope(|scope| {
         let call = |delay: u64| {
             let sdk = &sdk;

@@ -90,7 +90,7 @@ fn replies_that_are_not_the_operations_are_schema_violations() {
     let range = ByteRange::new(5, 9).unwrap();
     let sdk = peer.sdk();
     let call = sdk.storage_get_range(capability(), AddrB3::of(&object), range, LIMIT);
-    assert_eq!(call.unwrap_err().kind(), ErrorKind::SchemaViolation);
+    assert_eq!(call.unwrap_err().kind(), ErrorKind::IntegrityMismatch);
 }
 
 #[test]

@@ -1,16 +1,22 @@
-//! One call from the application's view: validate, take the deadline, attempt, classify, record.
+//! One call from the application's view: validate, take the deadline, attempt, classify, back off, try again.
 
+mod asynchronous;
+mod blocking;
 mod report;
 
 pub use report::{CallReport, Plain, Report, Reported};
 
-use crate::capability::CapabilitySource;
+use crate::capability::{Capability, CapabilitySource, Wanted};
 use crate::config::{check_duration, SdkConfig, CALL_LIMIT};
 use crate::error::{ErrorKind, SdkError};
 use crate::idempotency::IdemKey;
-use crate::oap::{CallContext, Executed, Operation, MAX_CAPABILITY};
-use crate::transport::{Exchange, Failure, Reply};
+use crate::oap::{CallContext, Executed, Operation};
+use crate::retry::{
+    attempt_timeout, Backoff, CallPolicy, Cause, GaveUp, Next, Random, RetryBudget,
+};
+use crate::transport::{ConnectionId, Exchange, Failure, Reply};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Calls of one client that are open or wait for a slot: 1,024 in flight and 16,384 behind them.
@@ -30,7 +36,7 @@ pub(crate) trait PlaneCall {
     }
 
     /// Reads a successful answer.
-    fn complete(self, reply: Reply) -> Result<Answer<Self::Output>, SdkError>;
+    fn complete(&self, reply: Reply) -> Result<Answer<Self::Output>, SdkError>;
 }
 
 /// A successful answer, read.
@@ -63,29 +69,52 @@ pub(crate) struct CallSettings {
 pub(crate) struct Core<T> {
     pub(crate) config: SdkConfig,
     pub(crate) transport: T,
+    retry: Retry,
     calls: AtomicUsize,
 }
 
+/// What the retries of all calls share.
+struct Retry {
+    backoff: Backoff,
+    budget: RetryBudget,
+    random: Arc<Random>,
+}
+
 impl<T> Core<T> {
-    pub(crate) const fn new(config: SdkConfig, transport: T) -> Self {
+    /// `random` is the transport's too.
+    pub(crate) fn new(config: SdkConfig, transport: T, random: Arc<Random>) -> Self {
         Self {
+            retry: Retry {
+                backoff: Backoff::new(&config.backoff),
+                budget: RetryBudget::new(),
+                random,
+            },
             config,
             transport,
             calls: AtomicUsize::new(0),
         }
     }
 
+    /// Calls that are open or wait for a slot.
+    pub(crate) fn open_calls(&self) -> usize {
+        self.calls.load(Ordering::Relaxed)
+    }
+
     /// Checks the settings and counts the call in, before any I/O.
-    pub(crate) fn begin<C: PlaneCall>(
+    fn begin<C: PlaneCall>(
         &self,
         settings: CallSettings,
         call: C,
-    ) -> Result<Attempt<'_, C>, SdkError> {
+    ) -> Result<Running<'_, C>, SdkError> {
         let started = Instant::now();
-        check_duration("timeout", settings.limit, CALL_LIMIT)?;
-        debug_assert!(settings.capability.current().expose().len() <= MAX_CAPABILITY);
+        let CallSettings {
+            capability: source,
+            limit,
+            idem,
+        } = settings;
+        check_duration("timeout", limit, CALL_LIMIT)?;
         let is_mutation = call.operation().is_mutation();
-        let idem = match settings.idem {
+        let idem = match idem {
             Some(key) => Some(key),
             None if is_mutation && self.config.idempotency.enabled => {
                 Some(IdemKey::random().map_err(|error| {
@@ -95,18 +124,21 @@ impl<T> Core<T> {
             None => None,
         };
         let _open = OpenCall::count_in(&self.calls)?;
-        Ok(Attempt {
+        Ok(Running {
+            retry: &self.retry,
+            policy: CallPolicy::new(!is_mutation, idem.is_some(), started, limit),
+            token: source.token().ok().map(|token| (token.clone(), 0)),
+            source,
+            expired: None,
             call,
-            capability: settings.capability,
             context: CallContext {
                 deadline_ms: 0,
                 idem,
-                attempt: 1,
+                attempt: 0,
                 traceparent: None,
             },
             started,
-            deadline: started + settings.limit,
-            is_mutation,
+            limit,
             _open,
         })
     }
@@ -120,20 +152,73 @@ impl<T> std::fmt::Debug for Core<T> {
     }
 }
 
-/// A call on its way.
-pub(crate) struct Attempt<'a, C> {
+/// A call on its way, from attempt to attempt.
+struct Running<'a, C> {
+    retry: &'a Retry,
+    policy: CallPolicy,
+    source: CapabilitySource,
+    /// The capability, with the round of the provider that brought it.
+    token: Option<(Capability, u64)>,
+    /// The gateway's answer to the capability that has to be replaced, and the round of that.
+    expired: Option<(SdkError, u64)>,
     call: C,
-    capability: CapabilitySource,
     context: CallContext,
     started: Instant,
-    deadline: Instant,
-    is_mutation: bool,
+    limit: Duration,
     _open: OpenCall<'a>,
 }
 
-impl<C: PlaneCall> Attempt<'_, C> {
+/// What came of an attempt.
+enum Conclusion<T> {
+    Done(Result<(T, CallReport), SdkError>),
+    Again {
+        after: Duration,
+        /// The connection that is not to be used again.
+        leave: Option<ConnectionId>,
+    },
+}
+
+impl<C: PlaneCall> Running<'_, C> {
+    /// The provider to wait for, where there is no token to go with.
+    fn wanted(&self) -> Option<Wanted> {
+        match (&self.token, self.source.token()) {
+            (None, Err(provided)) => {
+                let expired = self.expired.as_ref().map_or(0, |(_, round)| *round);
+                Some(Wanted::new(provided, expired))
+            }
+            _ => None,
+        }
+    }
+
+    /// The provider's answer; `None` where the call's time ran out first.
+    fn take_token(
+        &mut self,
+        answer: Option<Result<(Capability, u64), SdkError>>,
+    ) -> Result<(), SdkError> {
+        let failure = match answer {
+            Some(Ok(token)) => {
+                self.token = Some(token);
+                return Ok(());
+            }
+            Some(Err(error)) => match self.expired.take() {
+                Some((expired, _)) => expired.with_source(error),
+                None => error,
+            },
+            None => SdkError::new(
+                ErrorKind::DeadlineExceeded,
+                "the call's time ran out while waiting for the capability provider",
+            ),
+        };
+        Err(self.final_error(failure, None))
+    }
+
+    fn begin_attempt(&mut self) {
+        self.policy.begin_attempt();
+        self.context.attempt = u8::try_from(self.policy.attempts()).unwrap_or(u8::MAX);
+    }
+
     /// Appends the request's meta.
-    pub(crate) fn write_meta(&self, deadline_ms: u32, out: &mut Vec<u8>) {
+    fn write_meta(&self, deadline_ms: u32, out: &mut Vec<u8>) {
         let context = CallContext {
             deadline_ms,
             ..self.context.clone()
@@ -141,54 +226,83 @@ impl<C: PlaneCall> Attempt<'_, C> {
         self.call.operation().encode(&context, out);
     }
 
-    /// What the transport needs to know, with [`Attempt::write_meta`] as `write_meta`.
-    pub(crate) fn exchange<'a>(
-        &'a self,
-        write_meta: &'a (dyn Fn(u32, &mut Vec<u8>) + Sync),
-    ) -> Exchange<'a> {
+    /// What the transport needs to know, with [`Running::write_meta`] as `write_meta`.
+    fn exchange<'a>(&'a self, write_meta: &'a (dyn Fn(u32, &mut Vec<u8>) + Sync)) -> Exchange<'a> {
         Exchange {
             plane: self.call.operation().plane(),
-            capability: self.capability.current().expose(),
+            capability: self.token.as_ref().map_or(&[], |(token, _)| token.expose()),
             write_meta,
             body: self.call.body(),
-            deadline: self.deadline,
+            deadline: self.policy.deadline(),
+            answer_within: attempt_timeout(self.limit),
+            dial_by: self.policy.dial_by(),
         }
     }
 
-    /// Reads what came of it.
-    pub(crate) fn finish(
-        self,
-        result: Result<Reply, Failure>,
-    ) -> Result<(C::Output, CallReport), SdkError> {
-        let attempts = u32::from(self.context.attempt);
-        let answer = match result {
-            Err(failure) => Err(failure.error),
-            Ok(reply) => match reply.code {
-                200..=299 => self.call.complete(reply),
-                400.. => Err(SdkError::refused(
-                    reply.code,
-                    serde_json::from_slice(&reply.meta),
-                )),
-                code => Err(SdkError::new(
-                    ErrorKind::Unknown,
-                    format!("the gateway answered {code}, which the protocol does not define"),
-                )
-                .with_executed(Executed::Unknown)),
-            },
+    /// Reads what came of an attempt, and decides what follows.
+    fn conclude(&mut self, result: Result<Reply, Failure>) -> Conclusion<C::Output> {
+        let (error, cause, connection) = match result {
+            Ok(reply) => {
+                let connection = reply.connection;
+                match self.read(reply) {
+                    Ok(answer) => {
+                        self.policy.succeeded(&self.retry.budget);
+                        let report = CallReport {
+                            attempts: self.policy.attempts(),
+                            replayed: answer.replayed,
+                            executed: answer.executed,
+                            elapsed: self.started.elapsed(),
+                        };
+                        return Conclusion::Done(Ok((answer.value, report)));
+                    }
+                    Err(error) => (error, Cause::Ordinary, Some(connection)),
+                }
+            }
+            Err(failure) => (failure.error, failure.cause, None),
         };
-        match answer {
-            Ok(answer) => Ok((
-                answer.value,
-                CallReport {
-                    attempts,
-                    replayed: answer.replayed,
-                    executed: answer.executed,
-                    elapsed: self.started.elapsed(),
-                },
-            )),
-            Err(error) if self.is_mutation => Err(error.with_attempts(attempts)),
-            Err(error) => Err(error.with_executed(Executed::No).with_attempts(attempts)),
+        let Retry {
+            backoff,
+            budget,
+            random,
+        } = self.retry;
+        let can_refresh = self.source.token().is_err();
+        let limits = (backoff, budget, &**random);
+        let now = Instant::now();
+        let next = self.policy.failed(now, &error, cause, can_refresh, limits);
+        let leave = connection.filter(|_| error.kind() == ErrorKind::IntegrityMismatch);
+        match next {
+            Next::Retry(after) => Conclusion::Again { after, leave },
+            Next::Refresh => {
+                let round = self.token.take().map_or(0, |(_, round)| round);
+                self.expired = Some((error, round));
+                Conclusion::Again {
+                    after: Duration::ZERO,
+                    leave: None,
+                }
+            }
+            Next::Stop(gave_up) => Conclusion::Done(Err(self.final_error(error, gave_up))),
         }
+    }
+
+    fn read(&self, reply: Reply) -> Result<Answer<C::Output>, SdkError> {
+        match reply.code {
+            200..=299 => self.call.complete(reply),
+            400.. => Err(SdkError::refused(
+                reply.code,
+                serde_json::from_slice(&reply.meta),
+            )),
+            code => Err(SdkError::new(
+                ErrorKind::Unknown,
+                format!("the gateway answered {code}, which the protocol does not define"),
+            )
+            .with_executed(Executed::Unknown)),
+        }
+    }
+
+    fn final_error(&self, error: SdkError, gave_up: Option<GaveUp>) -> SdkError {
+        error
+            .with_executed(self.policy.executed())
+            .with_attempts(self.policy.attempts(), gave_up)
     }
 }
 

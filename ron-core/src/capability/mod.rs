@@ -1,6 +1,10 @@
 //! Capabilities: what a caller may do, as a token that travels with every call.
 
 mod macaroon;
+mod source;
+
+pub(crate) use source::Wanted;
+pub use source::{CapabilityProvider, CapabilitySource};
 
 pub use macaroon::{Caveat, Macaroon, MacaroonError};
 
@@ -9,6 +13,9 @@ use crate::oap::MAX_CAPABILITY;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use base64::Engine as _;
 use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
@@ -65,6 +72,24 @@ impl Capability {
         Self::from_base64url(&Zeroizing::new(text))
     }
 
+    /// The capability in a file that holds it as base64url.
+    ///
+    /// # Errors
+    /// `Config` where the file cannot be read or does not hold a capability.
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self, SdkError> {
+        let path = path.as_ref();
+        let unreadable = |error: io::Error| {
+            let rule = format!("{}: {error}", path.display());
+            SdkError::invalid(ErrorKind::Config, "capability", rule).with_source(error)
+        };
+        // Room for more than any token, so that growing leaves no copies of it behind.
+        let mut text = Zeroizing::new(String::with_capacity(2 * MAX_CAPABILITY));
+        let file = File::open(path).map_err(unreadable)?;
+        let mut file = file.take(2 * MAX_CAPABILITY as u64);
+        file.read_to_string(&mut text).map_err(unreadable)?;
+        Self::from_base64url(&text)
+    }
+
     /// The same capability, narrowed by a caveat such as `op=storage.get`, without asking anybody. What a
     /// gateway understands is up to the gateway; one that it does not understand denies every call.
     ///
@@ -103,28 +128,6 @@ fn malformed(why: fmt::Arguments<'_>) -> SdkError {
         ErrorKind::Config,
         format!("capability: not a token in the macaroon v2 format: {why}"),
     )
-}
-
-/// Where a call takes its capability from.
-#[derive(Clone, Debug)]
-pub struct CapabilitySource(Capability);
-
-impl CapabilitySource {
-    pub(crate) fn current(&self) -> &Capability {
-        &self.0
-    }
-}
-
-impl From<Capability> for CapabilitySource {
-    fn from(capability: Capability) -> Self {
-        Self(capability)
-    }
-}
-
-impl From<&Capability> for CapabilitySource {
-    fn from(capability: &Capability) -> Self {
-        Self(capability.clone())
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Edge: objects by path, with byte ranges.
 
 use super::{check_range, read_meta, read_object, ObjectInfo};
+use crate::address::AddrB3;
 use crate::call::{Answer, PlaneCall};
 use crate::edge_path::EdgePath;
 use crate::error::{ErrorKind, SdkError};
@@ -33,8 +34,14 @@ impl PlaneCall for Get<'_> {
         }
     }
 
-    fn complete(self, reply: Reply) -> Result<Answer<Bytes>, SdkError> {
-        read_object(&reply, self.range)?;
+    fn complete(&self, reply: Reply) -> Result<Answer<Bytes>, SdkError> {
+        let object = read_object(&reply, self.range)?;
+        if self.range.is_none() && AddrB3::of(&reply.body) != object.address {
+            return Err(SdkError::new(
+                ErrorKind::IntegrityMismatch,
+                format!("the bytes are not those of {}", object.address),
+            ));
+        }
         Ok(Answer::of_read(reply.body))
     }
 }
@@ -56,7 +63,7 @@ impl PlaneCall for Head<'_> {
         }
     }
 
-    fn complete(self, reply: Reply) -> Result<Answer<ObjectInfo>, SdkError> {
+    fn complete(&self, reply: Reply) -> Result<Answer<ObjectInfo>, SdkError> {
         let object: ObjectReply = read_meta(&reply)?;
         Ok(Answer::of_read(object.into()))
     }

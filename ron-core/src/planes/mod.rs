@@ -63,7 +63,7 @@ fn read_object(reply: &Reply, wanted: Option<ByteRange>) -> Result<ObjectReply, 
         }
         _ => {
             return Err(SdkError::new(
-                ErrorKind::SchemaViolation,
+                ErrorKind::IntegrityMismatch,
                 "the answer is for another range than the request",
             ))
         }
@@ -91,6 +91,7 @@ fn read_object(reply: &Reply, wanted: Option<ByteRange>) -> Result<ObjectReply, 
 mod tests {
     use super::*;
     use crate::oap::Executed;
+    use crate::transport::ConnectionId;
     use bytes::Bytes;
 
     fn reply(code: u16, size: u64, range: Option<(u64, u64)>, body: &'static [u8]) -> Reply {
@@ -101,6 +102,7 @@ mod tests {
             range: range.map(|(first, last)| ByteRange::new(first, last).unwrap()),
         };
         Reply {
+            connection: ConnectionId::default(),
             code,
             meta: serde_json::to_vec(&object).unwrap(),
             body: Bytes::from_static(body),
@@ -113,13 +115,17 @@ mod tests {
         let kind = |reply: &Reply, wanted| read_object(reply, wanted).unwrap_err().kind();
         assert!(read_object(&reply(200, 3, None, b"abc"), None).is_ok());
         assert!(read_object(&reply(206, 4, Some((2, 3)), b"cd"), wanted).is_ok());
+        let integrity = ErrorKind::IntegrityMismatch;
+        for (other, wanted) in [
+            (reply(200, 9, None, b"cdef"), wanted),
+            (reply(206, 9, Some((0, 3)), b"abcd"), wanted),
+            (reply(206, 9, Some((2, 5)), b"cdef"), None),
+        ] {
+            assert_eq!(kind(&other, wanted), integrity);
+        }
         let schema = ErrorKind::SchemaViolation;
-        assert_eq!(kind(&reply(200, 9, None, b"cdef"), wanted), schema);
-        assert_eq!(kind(&reply(206, 9, Some((0, 3)), b"abcd"), wanted), schema);
-        assert_eq!(kind(&reply(206, 9, Some((2, 5)), b"cdef"), None), schema);
         assert_eq!(kind(&reply(200, 9, Some((2, 5)), b"cdef"), wanted), schema);
         assert_eq!(kind(&reply(206, 3, None, b"abc"), None), schema);
-        let integrity = ErrorKind::IntegrityMismatch;
         assert_eq!(kind(&reply(200, 4, None, b"abc"), None), integrity);
         assert_eq!(kind(&reply(200, 2, None, b"abc"), None), integrity);
         assert_eq!(

@@ -58,7 +58,7 @@ impl<B: AsRef<[u8]>> PlaneCall for Put<B> {
         self.body.as_ref()
     }
 
-    fn complete(self, reply: Reply) -> Result<Answer<AddrB3>, SdkError> {
+    fn complete(&self, reply: Reply) -> Result<Answer<AddrB3>, SdkError> {
         let receipt: StoragePutReply =
             read_meta(&reply).map_err(|error| error.with_executed(Executed::Yes))?;
         let body = self.body.as_ref();
@@ -97,7 +97,7 @@ impl PlaneCall for Get {
         }
     }
 
-    fn complete(self, reply: Reply) -> Result<Answer<Bytes>, SdkError> {
+    fn complete(&self, reply: Reply) -> Result<Answer<Bytes>, SdkError> {
         read_object(&reply, None)?;
         if AddrB3::of(&reply.body) != self.0 {
             return Err(SdkError::new(
@@ -133,8 +133,9 @@ impl PlaneCall for GetRange {
         }
     }
 
-    fn complete(self, reply: Reply) -> Result<Answer<UnverifiedRange>, SdkError> {
+    fn complete(&self, reply: Reply) -> Result<Answer<UnverifiedRange>, SdkError> {
         let object = read_object(&reply, Some(self.range))?;
+        check_answers_for(self.address, &object)?;
         Ok(Answer::of_read(UnverifiedRange {
             bytes: reply.body,
             range: object.range.unwrap_or(self.range),
@@ -158,16 +159,19 @@ impl PlaneCall for Head {
         Operation::StorageHead { address: self.0 }
     }
 
-    fn complete(self, reply: Reply) -> Result<Answer<ObjectInfo>, SdkError> {
+    fn complete(&self, reply: Reply) -> Result<Answer<ObjectInfo>, SdkError> {
         let object: ObjectReply = read_meta(&reply)?;
-        if object.address != self.0 {
-            return Err(SdkError::new(
-                ErrorKind::IntegrityMismatch,
-                "the gateway answered for another object",
-            ));
-        }
+        check_answers_for(self.0, &object)?;
         Ok(Answer::of_read(object.into()))
     }
+}
+
+fn check_answers_for(address: AddrB3, object: &ObjectReply) -> Result<(), SdkError> {
+    if object.address == address {
+        return Ok(());
+    }
+    let message = "the gateway answered for another object";
+    Err(SdkError::new(ErrorKind::IntegrityMismatch, message))
 }
 
 fn check_address(address: Address) -> Result<AddrB3, SdkError> {

@@ -45,6 +45,11 @@ impl<T> Streams<T> {
         self.keys.insert(corr_id, slot);
     }
 
+    pub(super) fn get(&self, corr_id: u64) -> Option<&T> {
+        let slot = *self.keys.get(&corr_id)?;
+        self.slots.get(slot).map(|(_, stream)| stream)
+    }
+
     pub(super) fn find(&self, corr_id: u64) -> Option<StreamKey> {
         let slot = *self.keys.get(&corr_id)?;
         Some(StreamKey { slot, corr_id })

@@ -1,12 +1,13 @@
 //! The driver for tasks: a call reads and writes the socket in its own poll.
 
-use super::connection::{Connection, Exchange, Failure, Reply, Step, Ticket};
+use super::connection::{Connection, ConnectionId, Exchange, Failure, Reply, Step, Ticket};
 use super::pool::{Acquired, Pool};
-use super::socket::TaskSocket;
+use super::socket::{prepare, TaskSocket};
 use super::{resolve, Dialer};
 use crate::config::SdkConfig;
 use crate::error::{ErrorKind, SdkError};
 use crate::oap::hello::HelloRequest;
+use crate::retry::Random;
 use std::future::{poll_fn, Future};
 use std::io;
 use std::pin::{pin, Pin};
@@ -30,26 +31,39 @@ pub(crate) struct AsyncTransport {
 }
 
 impl AsyncTransport {
-    pub(crate) fn new(config: &SdkConfig) -> Result<Self, SdkError> {
+    pub(crate) fn new(config: &SdkConfig, random: Arc<Random>) -> Result<Self, SdkError> {
         Ok(Self {
             dialer: Dialer::new(config)?,
-            pool: Pool::new(config),
+            pool: Pool::new(config, random),
             hello: super::hello(),
         })
     }
 
-    /// Makes a call and waits for its answer.
-    pub(crate) async fn exchange(&self, exchange: &Exchange<'_>) -> Result<Reply, Failure> {
+    /// The runtime whose task this is.
+    pub(crate) fn home() -> Result<Id, SdkError> {
         let runtime = Handle::try_current().map_err(|_| {
             SdkError::new(
                 ErrorKind::Config,
                 "RonAppSdk needs a tokio runtime: call it from one, or use blocking::RonAppSdk",
             )
         })?;
-        let runtime = runtime.id();
+        Ok(runtime.id())
+    }
+
+    /// Uses a connection for no more calls.
+    pub(crate) fn leave(&self, connection: ConnectionId) {
+        self.pool.leave(connection);
+    }
+
+    /// Makes an attempt and waits for its answer.
+    pub(crate) async fn exchange(
+        &self,
+        runtime: Id,
+        exchange: &Exchange<'_>,
+    ) -> Result<Reply, Failure> {
         let mut moves = 0;
         loop {
-            let connection = self.connection(runtime, exchange.deadline).await?;
+            let connection = self.connection(runtime, exchange).await?;
             match drive(connection, exchange).await {
                 Err(failure) if failure.may_move && moves < super::MAX_MOVES => moves += 1,
                 result => return result,
@@ -60,34 +74,33 @@ impl AsyncTransport {
     async fn connection(
         &self,
         runtime: Id,
-        deadline: Instant,
+        exchange: &Exchange<'_>,
     ) -> Result<Arc<Connection<TaskSocket>>, Failure> {
-        let mut wait = self.pool.wait(runtime);
+        let deadline = exchange.deadline;
+        let mut wait = self.pool.wait(runtime, exchange.dial_by);
         // Most calls find a connection at once: they need no timer.
         let mut sleep = pin!(None);
         let acquired = poll_fn(|context| loop {
-            match wait.acquire(Instant::now(), context.waker()) {
-                Acquired::Wait(until) => {
-                    let until = until.min(deadline);
-                    if sleep.is_none() {
-                        sleep.set(Some(tokio::time::sleep_until(until.into())));
-                    }
-                    if let Some(sleep) = sleep.as_mut().as_pin_mut() {
-                        if sleeps_until(sleep, until, context) {
-                            return Poll::Pending;
-                        }
-                    }
-                    if until == deadline {
-                        return Poll::Ready(None);
-                    }
-                }
+            let until = match wait.acquire(Instant::now(), context.waker()) {
+                Acquired::Wait(until) => until.min(deadline),
                 acquired => return Poll::Ready(Some(acquired)),
+            };
+            if sleep.is_none() {
+                sleep.set(Some(tokio::time::sleep_until(until.into())));
+            }
+            if let Some(sleep) = sleep.as_mut().as_pin_mut() {
+                if sleeps_until(sleep, until, context) {
+                    return Poll::Pending;
+                }
+            }
+            if until == deadline {
+                return Poll::Ready(None);
             }
         });
         match acquired.await {
             Some(Acquired::Use(connection)) => Ok(connection),
             Some(Acquired::Dial(permit, fallback)) => {
-                let dialed = self.dial(runtime, deadline).await;
+                let dialed = self.dial(permit.id(), runtime, deadline).await;
                 super::finish_dial(permit, dialed, fallback)
             }
             Some(Acquired::Failed(failure)) => Err(failure),
@@ -97,6 +110,7 @@ impl AsyncTransport {
 
     async fn dial(
         &self,
+        id: ConnectionId,
         runtime: Id,
         deadline: Instant,
     ) -> Result<Connection<TaskSocket>, Failure> {
@@ -115,6 +129,7 @@ impl AsyncTransport {
             .map_err(|error| dialer.dial_failed(&error, deadline))?;
         Ok(Connection::new(
             TaskSocket { stream, runtime },
+            id,
             tls,
             &self.hello,
             dialer.slots(),
@@ -129,7 +144,7 @@ impl AsyncTransport {
             Some(address) => TcpStream::connect(address).await?,
             None => TcpStream::connect((endpoint.host.as_str(), endpoint.port)).await?,
         };
-        socket.set_nodelay(true)?;
+        prepare(&socket)?;
         Ok(socket)
     }
 }

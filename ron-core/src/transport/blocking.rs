@@ -1,12 +1,13 @@
 //! The driver for threads: a caller waits on the socket itself, or parks while another one reads.
 
-use super::connection::{Connection, Exchange, Failure, Reply, Step, Ticket};
+use super::connection::{Connection, ConnectionId, Exchange, Failure, Reply, Step, Ticket};
 use super::pool::{Acquired, Pool};
 use super::socket::ThreadSocket;
 use super::{resolve, Dialer};
 use crate::config::SdkConfig;
 use crate::error::SdkError;
 use crate::oap::hello::HelloRequest;
+use crate::retry::Random;
 use std::io;
 use std::sync::Arc;
 use std::task::{Wake, Waker};
@@ -21,20 +22,25 @@ pub(crate) struct BlockingTransport {
 }
 
 impl BlockingTransport {
-    pub(crate) fn new(config: &SdkConfig) -> Result<Self, SdkError> {
+    pub(crate) fn new(config: &SdkConfig, random: Arc<Random>) -> Result<Self, SdkError> {
         Ok(Self {
             dialer: Dialer::new(config)?,
-            pool: Pool::new(config),
+            pool: Pool::new(config, random),
             hello: super::hello(),
         })
     }
 
-    /// Makes a call and waits for its answer.
+    /// Uses a connection for no more calls.
+    pub(crate) fn leave(&self, connection: ConnectionId) {
+        self.pool.leave(connection);
+    }
+
+    /// Makes an attempt and waits for its answer.
     pub(crate) fn exchange(&self, exchange: &Exchange<'_>) -> Result<Reply, Failure> {
         let waker = thread_waker();
         let mut moves = 0;
         loop {
-            let connection = self.connection(exchange.deadline, &waker)?;
+            let connection = self.connection(exchange, &waker)?;
             match drive(connection, exchange, &waker) {
                 Err(failure) if failure.may_move && moves < super::MAX_MOVES => moves += 1,
                 result => return result,
@@ -44,10 +50,11 @@ impl BlockingTransport {
 
     fn connection(
         &self,
-        deadline: Instant,
+        exchange: &Exchange<'_>,
         waker: &Waker,
     ) -> Result<Arc<Connection<ThreadSocket>>, Failure> {
-        let mut wait = self.pool.wait(());
+        let deadline = exchange.deadline;
+        let mut wait = self.pool.wait((), exchange.dial_by);
         loop {
             let now = Instant::now();
             if now >= deadline {
@@ -56,7 +63,8 @@ impl BlockingTransport {
             match wait.acquire(now, waker) {
                 Acquired::Use(connection) => return Ok(connection),
                 Acquired::Dial(permit, fallback) => {
-                    return super::finish_dial(permit, self.dial(deadline), fallback);
+                    let dialed = self.dial(permit.id(), deadline);
+                    return super::finish_dial(permit, dialed, fallback);
                 }
                 Acquired::Wait(until) => {
                     thread::park_timeout(until.min(deadline).saturating_duration_since(now));
@@ -66,7 +74,11 @@ impl BlockingTransport {
         }
     }
 
-    fn dial(&self, deadline: Instant) -> Result<Connection<ThreadSocket>, Failure> {
+    fn dial(
+        &self,
+        id: ConnectionId,
+        deadline: Instant,
+    ) -> Result<Connection<ThreadSocket>, Failure> {
         let dialer = &self.dialer;
         let tls = dialer.tls()?;
         let connect_deadline = Instant::now() + dialer.timeouts.connect;
@@ -87,6 +99,7 @@ impl BlockingTransport {
                 Ok(socket) => {
                     return Ok(Connection::new(
                         socket,
+                        id,
                         tls,
                         &self.hello,
                         dialer.slots(),
@@ -141,7 +154,7 @@ impl Wake for Unpark {
 }
 
 /// A waker that unparks the current thread, made once per thread.
-fn thread_waker() -> Waker {
+pub(crate) fn thread_waker() -> Waker {
     thread_local! {
         static WAKER: Waker = Arc::new(Unpark(thread::current())).into();
     }

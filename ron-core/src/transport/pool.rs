@@ -3,9 +3,12 @@
 //! A call uses only connections of its own home: a runtime may end before the client does, and whoever
 //! waited with its help would wait for ever.
 
-use super::connection::{Connection, Failure};
+use super::connection::{Connection, ConnectionId, Failure};
 use super::socket::Socket;
 use crate::config::SdkConfig;
+use crate::error::{ErrorKind, SdkError};
+use crate::oap::Executed;
+use crate::retry::{Cause, DialBackoff, NextDial, Random};
 use slab::Slab;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -17,6 +20,7 @@ pub(super) struct Pool<S: Socket> {
     max: usize,
     /// How long a dial may take. One that takes longer is held by somebody who does not go on with it.
     dial_limit: Duration,
+    random: Arc<Random>,
     state: Mutex<State<S>>,
 }
 
@@ -27,6 +31,9 @@ struct State<S: Socket> {
     dials: u64,
     /// The last dial's number and failure, where it failed.
     last_failure: Option<(u64, Failure)>,
+    backoff: DialBackoff,
+    /// The last dial that counts for the back-off, 0 for none.
+    failed_dial: u64,
     waiters: Slab<Waker>,
 }
 
@@ -36,9 +43,9 @@ pub(super) enum Acquired<'a, S: Socket> {
     /// Open a connection and report with [`DialPermit::finish`]. The busy connection, if there is one, serves
     /// where that fails.
     Dial(DialPermit<'a, S>, Option<Arc<Connection<S>>>),
-    /// Somebody else is opening one: wait for the waker or until then, and ask again.
+    /// Somebody else is opening one, or nobody may yet: wait for the waker or until then, and ask again.
     Wait(Instant),
-    /// The dial that was waited for has failed.
+    /// The dial that was waited for has failed, or none is to be made in time.
     Failed(Failure),
 }
 
@@ -46,6 +53,7 @@ pub(super) enum Acquired<'a, S: Socket> {
 pub(super) struct DialWait<'a, S: Socket> {
     pool: &'a Pool<S>,
     home: S::Home,
+    dial_by: Instant,
     key: Option<usize>,
     /// The dial that is waited for.
     awaited: Option<u64>,
@@ -58,27 +66,55 @@ pub(super) struct DialPermit<'a, S: Socket> {
 }
 
 impl<S: Socket> Pool<S> {
-    pub(super) fn new(config: &SdkConfig) -> Self {
+    pub(super) fn new(config: &SdkConfig, random: Arc<Random>) -> Self {
         Self {
             max: config.pool.max,
             dial_limit: config.timeouts.connect,
+            random,
             state: Mutex::new(State {
                 connections: Vec::new(),
                 dialing: None,
                 dials: 0,
                 last_failure: None,
+                backoff: DialBackoff::default(),
+                failed_dial: 0,
                 waiters: Slab::new(),
             }),
         }
     }
 
-    /// A place from which to ask for a connection that can be waited for at `home`.
-    pub(super) fn wait(&self, home: S::Home) -> DialWait<'_, S> {
+    /// A place from which to ask for a connection that can be waited for at `home`. A gateway that could not
+    /// be reached is not dialled after `dial_by`.
+    pub(super) fn wait(&self, home: S::Home, dial_by: Instant) -> DialWait<'_, S> {
         DialWait {
             pool: self,
             home,
+            dial_by,
             key: None,
             awaited: None,
+        }
+    }
+
+    /// Uses a connection for no more calls.
+    pub(super) fn leave(&self, id: ConnectionId) {
+        let left = {
+            let state = self.lock();
+            state.connections.iter().find(|c| c.id() == id).cloned()
+        };
+        if let Some(left) = left {
+            left.retire();
+        }
+    }
+
+    /// Lets suspect connections prove themselves.
+    fn recheck(&self, now: Instant) {
+        let suspects: Vec<_> = {
+            let state = self.lock();
+            let connections = state.connections.iter();
+            connections.filter(|c| c.is_suspect()).cloned().collect()
+        };
+        for suspect in suspects {
+            suspect.recheck(now);
         }
     }
 
@@ -92,14 +128,17 @@ impl<'a, S: Socket> DialWait<'a, S> {
     /// Asks for a connection.
     pub(super) fn acquire(&mut self, now: Instant, waker: &Waker) -> Acquired<'a, S> {
         let mut state = self.pool.lock();
-        if state.connections.iter().any(|c| !c.is_usable(now)) {
-            state.connections.retain(|c| c.is_usable(now));
+        if state.connections.iter().any(|c| c.is_suspect()) {
+            drop(state);
+            self.pool.recheck(now);
+            state = self.pool.lock();
         }
+        state.forget_unusable(now, &self.pool.random);
         let overdue = state.dialing.map(|(_, since)| since + self.pool.dial_limit);
         let may_dial = overdue.map_or(true, |overdue| now >= overdue);
         let at_home = || {
             let connections = state.connections.iter();
-            connections.filter(|connection| connection.socket.home() == self.home)
+            connections.filter(|c| c.socket.home() == self.home && !c.is_suspect())
         };
         let best = at_home()
             .min_by_key(|connection| connection.load())
@@ -126,15 +165,69 @@ impl<'a, S: Socket> DialWait<'a, S> {
                 }
                 Acquired::Wait(overdue)
             }
-            _ => {
-                state.dials += 1;
-                let number = state.dials;
-                state.dialing = Some((number, now));
-                let pool = self.pool;
-                Acquired::Dial(DialPermit { pool, number }, best)
-            }
+            _ => match (state.backoff.next(now, self.dial_by), best) {
+                (NextDial::Now, best) => {
+                    state.dials += 1;
+                    let number = state.dials;
+                    state.dialing = Some((number, now));
+                    let pool = self.pool;
+                    Acquired::Dial(DialPermit { pool, number }, best)
+                }
+                (_, Some(best)) => Acquired::Use(best),
+                (NextDial::At(at), None) => Acquired::Wait(at),
+                (NextDial::TooLate, None) => Acquired::Failed(state.not_made()),
+            },
         }
     }
+}
+
+impl<S: Socket> State<S> {
+    /// Drops connections that are over. One that never came to HELLO's answer was a dial that failed.
+    fn forget_unusable(&mut self, now: Instant, random: &Random) {
+        let failed_dial = self.failed_dial;
+        let is_better = |c: &Arc<Connection<S>>| c.is_ready() && c.id().0 > failed_dial;
+        if failed_dial > 0 && self.connections.iter().any(is_better) {
+            self.failed_dial = 0;
+            self.backoff.succeeded();
+        }
+        if self.connections.iter().all(|c| c.is_usable(now)) {
+            return;
+        }
+        let (kept, over) = self.connections.drain(..).partition(|c| c.is_usable(now));
+        let over: Vec<Arc<Connection<S>>> = over;
+        self.connections = kept;
+        for connection in over.iter().filter(|c| !c.is_ready()) {
+            let mut failure = connection.failure().unwrap_or_else(|| unanswered().into());
+            self.dial_failed(connection.id().0, &mut failure, now, random);
+        }
+    }
+
+    /// Backs off, and says so in the failure.
+    fn dial_failed(&mut self, number: u64, failure: &mut Failure, now: Instant, random: &Random) {
+        // Who is there and not whom it should be is no reason to come more seldom.
+        if failure.error.kind() == ErrorKind::Transport {
+            self.failed_dial = number;
+            failure.cause = Cause::NotReached(self.backoff.failed(now, random));
+        }
+        self.last_failure = Some((number, failure.clone()));
+    }
+
+    /// What a call hears for which no dial is made.
+    fn not_made(&self) -> Failure {
+        let last = self.last_failure.as_ref();
+        let error = last.map_or_else(unanswered, |(_, failure)| failure.error.clone());
+        Failure {
+            error: error.with_executed(Executed::No),
+            cause: Cause::NotMade,
+            may_move: false,
+        }
+    }
+}
+
+/// Nobody waited for what became of the handshake.
+fn unanswered() -> SdkError {
+    let message = "the gateway accepts connections and does not answer on them";
+    SdkError::new(ErrorKind::Transport, message)
 }
 
 impl<S: Socket> Drop for DialWait<'_, S> {
@@ -146,6 +239,11 @@ impl<S: Socket> Drop for DialWait<'_, S> {
 }
 
 impl<S: Socket> DialPermit<'_, S> {
+    /// The name of the connection that is to be opened.
+    pub(super) fn id(&self) -> ConnectionId {
+        ConnectionId(self.number)
+    }
+
     /// Reports what became of the dial: its connection is shared from now on, its failure is everybody's
     /// who waited for it. A dial that only its caller's own limit ended is nobody's: drop the permit.
     pub(super) fn finish(
@@ -153,11 +251,11 @@ impl<S: Socket> DialPermit<'_, S> {
         result: Result<Connection<S>, Failure>,
         fallback: Option<Arc<Connection<S>>>,
     ) -> Result<Arc<Connection<S>>, Failure> {
-        let result = result.map(Arc::new);
+        let mut result = result.map(Arc::new);
         // Closing a connection is I/O: not under the lock.
         let mut left = Vec::new();
         let mut state = self.pool.lock();
-        match &result {
+        match &mut result {
             Ok(connection) => {
                 state.connections.push(Arc::clone(connection));
                 // Runtimes that have ended leave connections behind: a bounded number of them.
@@ -170,7 +268,10 @@ impl<S: Socket> DialPermit<'_, S> {
                     (left, state.connections) = (gone, kept);
                 }
             }
-            Err(failure) => state.last_failure = Some((self.number, failure.clone())),
+            Err(failure) => {
+                let random = &self.pool.random;
+                state.dial_failed(self.number, failure, Instant::now(), random);
+            }
         }
         drop(state);
         drop(left);
@@ -201,7 +302,6 @@ impl<S: Socket> Drop for DialPermit<'_, S> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::error::{ErrorKind, SdkError};
     use std::io;
 
     /// No connection is ever made in these tests.
@@ -232,8 +332,16 @@ mod tests {
         }
     }
 
+    fn pool() -> Pool<NoSocket> {
+        Pool::new(&SdkConfig::default(), Arc::new(Random::seeded(1)))
+    }
+
     fn waker() -> &'static Waker {
         futures_util::task::noop_waker_ref()
+    }
+
+    fn place(pool: &Pool<NoSocket>) -> DialWait<'_, NoSocket> {
+        pool.wait((), Instant::now() + Duration::from_secs(3))
     }
 
     fn dial<'a>(wait: &mut DialWait<'a, NoSocket>, now: Instant) -> DialPermit<'a, NoSocket> {
@@ -249,9 +357,9 @@ mod tests {
 
     #[test]
     fn a_failed_dial_fails_those_who_waited_for_it_and_nobody_else() {
-        let pool = Pool::new(&SdkConfig::default());
+        let pool = pool();
         let now = Instant::now();
-        let (mut dialing, mut waiting, mut late) = (pool.wait(()), pool.wait(()), pool.wait(()));
+        let (mut dialing, mut waiting, mut late) = (place(&pool), place(&pool), place(&pool));
         let permit = dial(&mut dialing, now);
         assert!(waits(&mut waiting, now));
         let error = SdkError::new(ErrorKind::Transport, "refused");
@@ -260,14 +368,47 @@ mod tests {
             panic!("it does not hear of the failure");
         };
         assert_eq!(failure.error.kind(), ErrorKind::Transport);
-        dial(&mut late, now);
+        // Later than the longest back-off after one failure.
+        dial(&mut late, now + Duration::from_secs(1));
+    }
+
+    #[test]
+    fn after_a_failed_dial_the_next_one_waits_for_the_back_off() {
+        let pool = pool();
+        let now = Instant::now();
+        let error = SdkError::new(ErrorKind::Transport, "refused");
+        let permit = dial(&mut place(&pool), now);
+        assert!(permit.finish(Err(error.into()), None).is_err());
+        let Acquired::Wait(until) = place(&pool).acquire(now, waker()) else {
+            panic!("it may dial at once");
+        };
+        assert!(until > now && until < now + Duration::from_millis(300));
+        let mut late = pool.wait((), now);
+        let Acquired::Failed(failure) = late.acquire(now, waker()) else {
+            panic!("it waits though it would be too late");
+        };
+        assert_eq!(
+            (failure.error.kind(), failure.cause),
+            (ErrorKind::Transport, Cause::NotMade)
+        );
+        dial(&mut place(&pool), until);
+    }
+
+    #[test]
+    fn a_peer_that_is_not_trusted_is_no_reason_to_back_off() {
+        let pool = pool();
+        let now = Instant::now();
+        let error = SdkError::new(ErrorKind::Tls, "another certificate");
+        let permit = dial(&mut place(&pool), now);
+        assert!(permit.finish(Err(error.into()), None).is_err());
+        dial(&mut place(&pool), now);
     }
 
     #[test]
     fn a_dial_that_its_caller_gives_up_passes_to_whoever_waits() {
-        let pool = Pool::new(&SdkConfig::default());
+        let pool = pool();
         let now = Instant::now();
-        let (mut dialing, mut waiting) = (pool.wait(()), pool.wait(()));
+        let (mut dialing, mut waiting) = (place(&pool), place(&pool));
         let permit = dial(&mut dialing, now);
         assert!(waits(&mut waiting, now));
         drop(permit);
@@ -277,9 +418,9 @@ mod tests {
     #[test]
     fn a_dial_that_somebody_sits_on_is_overtaken_after_its_limit() {
         let config = SdkConfig::default();
-        let pool = Pool::new(&config);
+        let pool = pool();
         let now = Instant::now();
-        let (mut held, mut waiting, mut third) = (pool.wait(()), pool.wait(()), pool.wait(()));
+        let (mut held, mut waiting, mut third) = (place(&pool), place(&pool), place(&pool));
         let permit = dial(&mut held, now);
         let just_before = now + config.timeouts.connect - Duration::from_millis(1);
         assert!(waits(&mut waiting, just_before));

@@ -1,10 +1,31 @@
 //! What a connection needs of a socket. Nothing here waits.
 
 use rustix::event::{PollFd, PollFlags, Timespec};
+use socket2::SockRef;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+
+/// Bytes that the system takes beyond what it has sent. A request that it has taken is nearly sent: the limit
+/// of an attempt can begin there, however slow the network.
+#[cfg(target_os = "linux")]
+const UNSENT: u32 = 128 * 1024;
+/// For the peer's system to acknowledge what was sent.
+#[cfg(target_os = "linux")]
+const UNACKNOWLEDGED: Duration = Duration::from_secs(20);
+
+/// Sets a new socket up.
+pub(super) fn prepare<'a>(socket: impl Into<SockRef<'a>>) -> io::Result<()> {
+    let socket = socket.into();
+    socket.set_tcp_nodelay(true)?;
+    #[cfg(target_os = "linux")]
+    {
+        socket.set_tcp_notsent_lowat(UNSENT)?;
+        socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED))?;
+    }
+    Ok(())
+}
 
 pub(super) trait Socket {
     /// Who may wait for the socket: a task waits with the help of the runtime on which it was opened, a
@@ -40,7 +61,7 @@ pub(super) struct ThreadSocket {
 impl ThreadSocket {
     pub(super) fn connect(address: &SocketAddr, timeout: Duration) -> io::Result<Self> {
         let stream = TcpStream::connect_timeout(address, timeout)?;
-        stream.set_nodelay(true)?;
+        prepare(&stream)?;
         stream.set_nonblocking(true)?;
         Ok(Self {
             stream,

@@ -103,7 +103,15 @@ impl Peer {
         self.connections.load(Ordering::SeqCst)
     }
 
+    /// Settings for one attempt per call: most tests are about what that comes to.
     pub(crate) fn config(&self) -> ron_app_sdk::SdkConfig {
+        let mut config = self.patient_config();
+        config.backoff.max_attempts = 1;
+        config
+    }
+
+    /// Settings for as many attempts as usual.
+    pub(crate) fn patient_config(&self) -> ron_app_sdk::SdkConfig {
         self.trust.config(self.address)
     }
 

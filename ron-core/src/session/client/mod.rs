@@ -208,6 +208,13 @@ impl Client {
         self.receiving > 0 || !self.decoder.is_between_frames()
     }
 
+    /// Whether a call's answer has begun, or has been complete already.
+    pub fn has_begun(&self, corr_id: u64) -> bool {
+        self.streams
+            .get(corr_id)
+            .map_or(true, |stream| stream.reply.is_some())
+    }
+
     /// HELLO, pings and cancels that are to be written before anything else. Whoever takes them must
     /// write them.
     pub fn control_output(&mut self) -> &mut Vec<u8> {

@@ -2,8 +2,9 @@
 
 use crate::error::SdkError;
 use crate::oap::Plane;
+use crate::retry::Cause;
 use bytes::Bytes;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What a call sends, and how long it may take.
 pub(crate) struct Exchange<'a> {
@@ -13,11 +14,21 @@ pub(crate) struct Exchange<'a> {
     pub(crate) write_meta: &'a (dyn Fn(u32, &mut Vec<u8>) + Sync),
     pub(crate) body: &'a [u8],
     pub(crate) deadline: Instant,
+    /// For the answer's first byte, from the request's last one on.
+    pub(crate) answer_within: Duration,
+    /// A gateway that cannot be dialled before is not waited for.
+    pub(crate) dial_by: Instant,
 }
+
+/// One of a client's connections.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ConnectionId(pub(in crate::transport) u64);
 
 /// A gateway's answer.
 #[derive(Debug)]
 pub(crate) struct Reply {
+    /// Where it came from.
+    pub(crate) connection: ConnectionId,
     pub(crate) code: u16,
     pub(crate) meta: Vec<u8>,
     pub(crate) body: Bytes,
@@ -27,6 +38,7 @@ pub(crate) struct Reply {
 #[derive(Clone, Debug)]
 pub(crate) struct Failure {
     pub(crate) error: SdkError,
+    pub(crate) cause: Cause,
     /// The connection had worked before and the request certainly was not executed: another connection
     /// may serve it.
     pub(crate) may_move: bool,
@@ -36,6 +48,7 @@ impl From<SdkError> for Failure {
     fn from(error: SdkError) -> Self {
         Self {
             error,
+            cause: Cause::Ordinary,
             may_move: false,
         }
     }

@@ -19,10 +19,11 @@
 //! takes over the roles, and a thread that waits for the socket, where it cannot be woken, looks regularly.
 
 mod exchange;
+mod probe;
 mod state;
 mod ticket;
 
-pub(crate) use exchange::{Exchange, Failure, Reply};
+pub(crate) use exchange::{ConnectionId, Exchange, Failure, Reply};
 pub(super) use ticket::{Step, Ticket};
 
 use super::socket::Socket;
@@ -40,11 +41,13 @@ use std::time::Instant;
 /// A connection to the gateway: TCP is established, TLS and HELLO are up to its callers.
 pub(super) struct Connection<S: Socket> {
     pub(super) socket: S,
+    id: ConnectionId,
     connect_deadline: Instant,
     state: Mutex<State>,
     // Copies of what the pool needs to choose, so that it does not have to lock the state.
     is_ready: AtomicBool,
     is_over: AtomicBool,
+    is_suspect: AtomicBool,
     load: AtomicUsize,
     slots: AtomicUsize,
 }
@@ -52,6 +55,7 @@ pub(super) struct Connection<S: Socket> {
 impl<S: Socket> Connection<S> {
     pub(super) fn new(
         socket: S,
+        id: ConnectionId,
         tls: TlsSession,
         hello: &HelloRequest,
         slots: usize,
@@ -60,20 +64,58 @@ impl<S: Socket> Connection<S> {
     ) -> Self {
         Self {
             socket,
+            id,
             connect_deadline,
-            state: Mutex::new(State::new(tls, Client::new(hello, slots), timeouts)),
+            state: Mutex::new(State::new(id, tls, Client::new(hello, slots), timeouts)),
             is_ready: AtomicBool::new(false),
             is_over: AtomicBool::new(false),
+            is_suspect: AtomicBool::new(false),
             load: AtomicUsize::new(0),
             // Until HELLO says otherwise: a burst of first calls is no reason for a second connection.
             slots: AtomicUsize::new(slots),
         }
     }
 
+    pub(super) fn id(&self) -> ConnectionId {
+        self.id
+    }
+
+    /// Whether HELLO was answered.
+    pub(super) fn is_ready(&self) -> bool {
+        self.is_ready.load(Ordering::Relaxed)
+    }
+
+    /// Whether it was silent when it should not have been, and has to prove itself before it is used again.
+    pub(super) fn is_suspect(&self) -> bool {
+        self.is_suspect.load(Ordering::Relaxed)
+    }
+
+    /// Looks whether a suspect connection has proved itself, or has had its time.
+    pub(super) fn recheck(&self, now: Instant) {
+        let mut wakes = Wakes::default();
+        let mut state = self.lock();
+        while state.failed.is_none() && state.read(&self.socket, now, true, &mut wakes) {}
+        state.enforce_limits(&self.socket, now, self.connect_deadline, &mut wakes);
+        self.publish(&state);
+        drop(state);
+        wakes.wake();
+    }
+
+    /// Takes no more calls; those that are open finish.
+    pub(super) fn retire(&self) {
+        let mut state = self.lock();
+        state.is_retired = true;
+        self.publish(&state);
+    }
+
+    /// Why it is over, where it failed.
+    pub(super) fn failure(&self) -> Option<Failure> {
+        self.lock().failed.clone()
+    }
+
     /// Whether a new call may be tried here. A handshake that nobody finished in time does not count.
     pub(super) fn is_usable(&self, now: Instant) -> bool {
-        !self.is_over.load(Ordering::Relaxed)
-            && (self.is_ready.load(Ordering::Relaxed) || now < self.connect_deadline)
+        !self.is_over.load(Ordering::Relaxed) && (self.is_ready() || now < self.connect_deadline)
     }
 
     /// Calls here, waiting ones included.
@@ -114,8 +156,10 @@ impl<S: Socket> Connection<S> {
     }
 
     fn publish(&self, state: &State) {
-        let over = state.failed.is_some() || state.session.is_draining();
+        let over = state.failed.is_some() || state.session.is_draining() || state.is_retired;
         self.is_over.store(over, Ordering::Relaxed);
+        self.is_suspect
+            .store(state.probe.is_under_way(), Ordering::Relaxed);
         if state.session.hello().is_some() {
             self.slots.store(state.session.slots(), Ordering::Relaxed);
             self.is_ready.store(true, Ordering::Relaxed);

@@ -1,10 +1,12 @@
 //! A connection's state, under its lock: TLS, the session, who waits for what.
 
-use super::exchange::{Exchange, Failure, Reply};
+use super::exchange::{ConnectionId, Exchange, Failure, Reply};
+use super::probe::Probe;
 use super::ticket::Stage;
 use crate::config::Timeouts;
 use crate::error::{ErrorKind, SdkError};
 use crate::oap::{Executed, HEADER_LEN};
+use crate::retry::Cause;
 use crate::session::{Client, ClientEvent, Refusal, Request, Sent};
 use crate::transport::outgoing::Outgoing;
 use crate::transport::socket::Socket;
@@ -22,6 +24,7 @@ const COPIED_BODY: usize = 4096;
 const META_ROOM: usize = 4096;
 
 pub(super) struct State {
+    id: ConnectionId,
     pub(super) tls: TlsSession,
     pub(super) session: Client,
     pub(super) outgoing: Outgoing,
@@ -33,6 +36,10 @@ pub(super) struct State {
     pub(super) queue: VecDeque<usize>,
     pub(super) reader: Option<usize>,
     pub(super) writer: Option<usize>,
+    /// Requests that are sealed and not sent, by where they end.
+    unsent: VecDeque<(u64, usize)>,
+    pub(super) probe: Probe,
+    pub(super) is_retired: bool,
     pub(super) failed: Option<Failure>,
     pub(super) last_read: Instant,
     pub(super) last_write: Instant,
@@ -43,6 +50,8 @@ pub(super) struct Caller {
     pub(super) waker: Option<Waker>,
     /// Where in the sealed bytes the request ends, once it has been sealed.
     pub(super) request_end: Option<u64>,
+    /// When the socket took the request's last byte.
+    pub(super) sent_at: Option<Instant>,
     pub(super) wants_room: bool,
     pub(super) result: Option<Result<Reply, Failure>>,
 }
@@ -56,9 +65,15 @@ pub(super) struct Wakes {
 }
 
 impl State {
-    pub(super) fn new(tls: TlsSession, session: Client, timeouts: &Timeouts) -> Self {
+    pub(super) fn new(
+        id: ConnectionId,
+        tls: TlsSession,
+        session: Client,
+        timeouts: &Timeouts,
+    ) -> Self {
         let now = Instant::now();
         let mut state = Self {
+            id,
             tls,
             session,
             outgoing: Outgoing::new(),
@@ -68,6 +83,9 @@ impl State {
             queue: VecDeque::new(),
             reader: None,
             writer: None,
+            unsent: VecDeque::new(),
+            probe: Probe::default(),
+            is_retired: false,
             failed: None,
             last_read: now,
             last_write: now,
@@ -82,6 +100,7 @@ impl State {
         let tag = self.callers.insert(Caller {
             waker: None,
             request_end: None,
+            sent_at: None,
             wants_room: false,
             result: None,
         });
@@ -162,7 +181,7 @@ impl State {
         now: Instant,
         wakes: &mut Wakes,
     ) -> Result<Option<Sent>, Failure> {
-        if self.session.is_draining() {
+        if self.session.is_draining() || self.is_retired {
             return Err(draining());
         }
         let is_turn = take_over || self.queue.front() == Some(&tag);
@@ -218,7 +237,7 @@ impl State {
         if self.outgoing.is_empty() {
             self.last_write = now;
         }
-        let mut sealed = self.seal_control();
+        let mut sealed = self.seal_control(now);
         let body = &exchange.body[sent.body.clone()];
         let head = self.plaintext.len();
         if body.len() <= COPIED_BODY {
@@ -238,7 +257,9 @@ impl State {
         }
         let corr_id = sent.corr_id;
         if sent.is_end {
-            self.callers[tag].request_end = Some(self.outgoing.appended());
+            let end = self.outgoing.appended();
+            self.callers[tag].request_end = Some(end);
+            self.unsent.push_back((end, tag));
             Stage::Sent { corr_id }
         } else {
             Stage::Sending {
@@ -248,11 +269,12 @@ impl State {
         }
     }
 
-    fn seal_control(&mut self) -> Result<(), rustls::Error> {
+    fn seal_control(&mut self, now: Instant) -> Result<(), rustls::Error> {
         let control = self.session.control_output();
         if control.is_empty() || !self.tls.is_open() {
             return Ok(());
         }
+        self.probe.hello_sent(now);
         let sealed = self.tls.seal(control, &mut self.outgoing);
         control.clear();
         sealed
@@ -266,7 +288,7 @@ impl State {
         if self.outgoing.is_empty() {
             self.last_write = now;
         }
-        if let Err(error) = self.seal_control() {
+        if let Err(error) = self.seal_control(now) {
             let error = SdkError::new(ErrorKind::Internal, describe(&error));
             return self.fail(socket, error, false, wakes);
         }
@@ -286,6 +308,7 @@ impl State {
                 }
             }
         }
+        self.note_sent(now);
         if self.outgoing.is_empty() {
             self.writer = None;
         }
@@ -294,6 +317,52 @@ impl State {
                 if std::mem::take(&mut caller.wants_room) && wakes.current != Some(tag) {
                     wakes.list.extend(caller.waker.clone());
                 }
+            }
+        }
+    }
+
+    /// Remembers when requests have left.
+    fn note_sent(&mut self, now: Instant) {
+        while let Some((end, tag)) = self.unsent.front().copied() {
+            if end > self.outgoing.taken() {
+                break;
+            }
+            self.unsent.pop_front();
+            // The caller may have gone, and another one come in its place.
+            if let Some(caller) = self.callers.get_mut(tag) {
+                if caller.request_end == Some(end) {
+                    caller.sent_at = Some(now);
+                }
+            }
+        }
+    }
+
+    /// Until when a caller's answer has to begin; `None` where it has begun.
+    pub(super) fn answer_due(
+        &self,
+        tag: usize,
+        corr_id: u64,
+        exchange: &Exchange<'_>,
+        now: Instant,
+    ) -> Option<Instant> {
+        if self.session.has_begun(corr_id) {
+            return None;
+        }
+        // What has not left yet is looked at again when it could be due at the earliest.
+        Some(self.callers[tag].sent_at.unwrap_or(now) + exchange.answer_within)
+    }
+
+    /// An answer did not begin in time, and nothing else came since the attempt began: asks the peer for a
+    /// sign of life, and sends those elsewhere who have not begun.
+    pub(super) fn suspect(&mut self, now: Instant, wakes: &mut Wakes) {
+        if let Some(nonce) = self.probe.begin(now) {
+            self.session.ping(nonce);
+            for at in 0..self.queue.len() {
+                self.deliver(self.queue[at], Err(draining()), wakes);
+            }
+            if let Some(reader) = self.reader {
+                // It has to look at the clock earlier than it knows.
+                wakes.add(reader, &self.callers);
             }
         }
     }
@@ -319,6 +388,7 @@ impl State {
             }
             Ok(received) => {
                 self.last_read = now;
+                self.probe.answered();
                 self.receive(socket, received, now, wakes);
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
@@ -334,6 +404,9 @@ impl State {
             session.receive(now, plaintext)
         });
         while let Some(event) = self.session.next_event() {
+            if event == ClientEvent::Ready {
+                self.probe.hello_answered(now);
+            }
             self.handle(event, wakes);
         }
         if self.session.is_draining() {
@@ -377,7 +450,16 @@ impl State {
                 code,
                 meta,
                 body,
-            } => self.deliver(tag, Ok(Reply { code, meta, body }), wakes),
+            } => {
+                let connection = self.id;
+                let reply = Reply {
+                    connection,
+                    code,
+                    meta,
+                    body,
+                };
+                self.deliver(tag, Ok(reply), wakes);
+            }
             ClientEvent::NotExecuted { tag } => self.deliver(tag, Err(draining()), wakes),
             ClientEvent::Ready | ClientEvent::SlotFree => self.wake_queue(wakes),
             // Lost is said by `fail`, which knows why.
@@ -406,24 +488,33 @@ impl State {
             return;
         }
         let may_move = is_loss && self.is_established();
-        self.failed = Some(Failure {
-            error: error.clone(),
+        // A peer that breaks the protocol from the start does not speak it.
+        let is_stranger = error.kind() == ErrorKind::OapViolation && !self.is_established();
+        let cause = if is_stranger {
+            Cause::Final
+        } else {
+            Cause::Ordinary
+        };
+        let failure = Failure {
+            error,
+            cause,
             may_move,
-        });
+        };
+        self.failed = Some(failure.clone());
         while let Some(tag) = self.queue.pop_front() {
-            self.lose(tag, &error, may_move, wakes);
+            self.lose(tag, &failure, wakes);
         }
         self.session.end();
         while let Some(event) = self.session.next_event() {
             match event {
-                ClientEvent::Lost { tag } => self.lose(tag, &error, may_move, wakes),
+                ClientEvent::Lost { tag } => self.lose(tag, &failure, wakes),
                 event => self.handle(event, wakes),
             }
         }
         socket.shut_down();
     }
 
-    fn lose(&mut self, tag: usize, error: &SdkError, may_move: bool, wakes: &mut Wakes) {
+    fn lose(&mut self, tag: usize, failure: &Failure, wakes: &mut Wakes) {
         let end = self.callers.get(tag).and_then(|caller| caller.request_end);
         // A request whose last byte did not leave cannot have been executed.
         let left = end.is_some_and(|end| end <= self.outgoing.taken());
@@ -433,8 +524,9 @@ impl State {
             Executed::No
         };
         let failure = Failure {
-            error: error.clone().with_executed(executed),
-            may_move: may_move && !left,
+            error: failure.error.clone().with_executed(executed),
+            cause: failure.cause,
+            may_move: failure.may_move && !left,
         };
         self.deliver(tag, Err(failure), wakes);
     }
@@ -486,6 +578,14 @@ impl State {
                     "the gateway stopped reading: no byte taken within timeouts.write ({limit:?})"
                 ),
             )
+        } else if self.probe.until().is_some_and(|until| now >= until) {
+            let limit = self.probe.limit();
+            (
+                ErrorKind::Transport,
+                format!(
+                    "the connection to the gateway is dead: no answer to a ping within {limit:?}"
+                ),
+            )
         } else {
             return None;
         };
@@ -502,6 +602,9 @@ impl State {
         }
         if !self.outgoing.is_empty() {
             next = next.min(self.last_write + self.timeouts.write);
+        }
+        if let Some(until) = self.probe.until() {
+            next = next.min(until);
         }
         next
     }
@@ -525,7 +628,8 @@ impl Wakes {
 
 fn draining() -> Failure {
     Failure {
-        error: SdkError::new(ErrorKind::Transport, "the gateway takes no more calls here"),
+        error: SdkError::new(ErrorKind::Transport, "the connection takes no more calls"),
+        cause: Cause::Ordinary,
         may_move: true,
     }
 }

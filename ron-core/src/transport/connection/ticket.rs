@@ -5,6 +5,7 @@ use super::state::{State, Wakes};
 use super::Connection;
 use crate::error::{ErrorKind, SdkError};
 use crate::oap::Executed;
+use crate::retry::Cause;
 use crate::transport::socket::Socket;
 use std::sync::Arc;
 use std::task::Waker;
@@ -39,6 +40,7 @@ pub(in crate::transport) enum Step {
 pub(in crate::transport) struct Ticket<S: Socket> {
     pub(in crate::transport) connection: Arc<Connection<S>>,
     tag: Option<usize>,
+    began: Instant,
     stage: Stage,
 }
 
@@ -54,6 +56,7 @@ impl<S: Socket> Ticket<S> {
         Self {
             connection,
             tag: None,
+            began: Instant::now(),
             stage: Stage::Waiting,
         }
     }
@@ -128,6 +131,17 @@ impl<S: Socket> Ticket<S> {
                 return Step::Done(Err(failure));
             }
             state.flush(socket, now, wakes);
+            let mut due = None;
+            if let Stage::Sent { corr_id } = self.stage {
+                due = state.answer_due(tag, corr_id, exchange, now);
+            }
+            if due.is_some_and(|due| now >= due) {
+                // Perhaps nobody has looked for as long.
+                if state.read(socket, now, true, wakes) {
+                    continue;
+                }
+                return Step::Done(Err(self.time_out(socket, state, exchange, now, wakes)));
+            }
             let has_room_again =
                 matches!(self.stage, Stage::Sending { .. }) && state.outgoing.has_room();
             if state.callers[tag].result.is_some() || has_room_again {
@@ -146,6 +160,7 @@ impl<S: Socket> Ticket<S> {
                 none => *none = Some(waker.clone()),
             }
             let mut until = state.next_check(exchange.deadline, connection.connect_deadline);
+            until = due.map_or(until, |due| until.min(due));
             let is_waiting = matches!(self.stage, Stage::Waiting);
             if S::SHARED_WAIT && (is_reader || wants_write) {
                 let is_alone = state.callers.len() == 1 && !is_waiting;
@@ -231,6 +246,28 @@ impl<S: Socket> Ticket<S> {
             format!("the call's time ran out {what}"),
         )
         .with_executed(executed)
+    }
+
+    /// The answer has not begun in time: cancels the attempt.
+    fn time_out(
+        &mut self,
+        socket: &S,
+        state: &mut State,
+        exchange: &Exchange<'_>,
+        now: Instant,
+        wakes: &mut Wakes,
+    ) -> Failure {
+        if state.last_read <= self.began {
+            state.suspect(now, wakes);
+        }
+        self.cancel(socket, state, now, wakes);
+        let limit = exchange.answer_within;
+        let message = format!("no answer within {limit:?}, the limit of one attempt");
+        Failure {
+            error: SdkError::new(ErrorKind::Transport, message).with_executed(Executed::Unknown),
+            cause: Cause::AttemptTimeout,
+            may_move: false,
+        }
     }
 
     fn cancel(&mut self, socket: &S, state: &mut State, now: Instant, wakes: &mut Wakes) {

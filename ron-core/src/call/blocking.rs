@@ -1,0 +1,60 @@
+//! A call that blocks its thread.
+
+use super::{CallReport, CallSettings, Conclusion, Core, PlaneCall, Running};
+use crate::error::SdkError;
+use crate::transport::blocking::{thread_waker, BlockingTransport};
+use std::task::Poll;
+use std::thread;
+use std::time::Instant;
+
+impl Core<BlockingTransport> {
+    /// Makes a call, with as many attempts as it takes and may have.
+    pub(crate) fn run<C: PlaneCall + Sync>(
+        &self,
+        settings: CallSettings,
+        call: C,
+    ) -> Result<(C::Output, CallReport), SdkError> {
+        let mut running = self.begin(settings, call)?;
+        loop {
+            wait_for_token(&mut running)?;
+            running.begin_attempt();
+            let result = {
+                let write_meta = |left, out: &mut Vec<u8>| running.write_meta(left, out);
+                let exchange = running.exchange(&write_meta);
+                self.transport.exchange(&exchange)
+            };
+            match running.conclude(result) {
+                Conclusion::Done(result) => return result,
+                Conclusion::Again { after, leave } => {
+                    if let Some(connection) = leave {
+                        self.transport.leave(connection);
+                    }
+                    if !after.is_zero() {
+                        thread::sleep(after);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn wait_for_token<C: PlaneCall>(running: &mut Running<'_, C>) -> Result<(), SdkError> {
+    let Some(mut wanted) = running.wanted() else {
+        return Ok(());
+    };
+    let waker = thread_waker();
+    let answer = loop {
+        if let Poll::Ready(answer) = wanted.poll(&waker) {
+            break Some(answer);
+        }
+        let left = running
+            .policy
+            .deadline()
+            .saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            break None;
+        }
+        thread::park_timeout(left);
+    };
+    running.take_token(answer)
+}
