@@ -1,6 +1,7 @@
 //! What a gateway can be told when it starts.
 
 use crate::capability::{Clock, KeyRing, Revocations};
+use crate::faults::AdminToken;
 use ron_app_sdk::oap::hello::Profile;
 use ron_app_sdk::session::ServerLimits;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -36,6 +37,10 @@ pub struct GatewayConfig {
     pub amnesia: bool,
     /// Whether `/metrics` is served on the same port. Default: false.
     pub expose_metrics: bool,
+    /// Lets whoever sends this token from the gateway's own machine see and change what
+    /// [`Gateway::faults`](crate::Gateway::faults) injects, as `/admin/faults` on the same port.
+    /// Default: none.
+    pub admin_token: Option<AdminToken>,
 }
 
 impl Default for GatewayConfig {
@@ -52,6 +57,7 @@ impl Default for GatewayConfig {
             profile: Profile::Micronode,
             amnesia: true,
             expose_metrics: false,
+            admin_token: None,
         }
     }
 }

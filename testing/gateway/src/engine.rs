@@ -117,6 +117,8 @@ pub(crate) struct Call {
     pub(crate) caller: Caller,
     pub(crate) action: Action,
     pub(crate) idem: Option<IdemKey>,
+    /// Which attempt of the call this is, from 1.
+    pub(crate) attempt: u8,
     pub(crate) deadline: Instant,
 }
 
@@ -288,6 +290,7 @@ mod tests {
             caller,
             action,
             idem: None,
+            attempt: 1,
             deadline,
         }
     }

@@ -4,6 +4,7 @@ use crate::capability::MintError;
 use crate::certificates::ServerIdentity;
 use crate::config::GatewayConfig;
 use crate::engine::{Backends, Engine};
+use crate::faults::Faults;
 use crate::listener::{self, OpenConnections};
 use crate::metrics::Metrics;
 use crate::phase::{phase_channel, Phase, PhaseWatch};
@@ -32,16 +33,19 @@ pub(crate) struct Shared {
     pub(crate) config: GatewayConfig,
     pub(crate) engine: Engine,
     pub(crate) metrics: Metrics,
+    pub(crate) faults: Faults,
     pub(crate) phase: PhaseWatch,
     pub(crate) connections: OpenConnections,
 }
 
 impl Shared {
     pub(crate) fn new(config: GatewayConfig, backends: Backends, phase: PhaseWatch) -> Self {
+        let metrics = Metrics::new();
         Self {
             engine: Engine::new(backends, &config.limits),
             config,
-            metrics: Metrics::new(),
+            faults: Faults::new(metrics.faults()),
+            metrics,
             phase,
             connections: OpenConnections::default(),
         }
@@ -107,6 +111,11 @@ impl Gateway {
     pub fn mint(&self, subject: &str, caveats: &[&str]) -> Result<Capability, MintError> {
         let minter = self.shared.engine.minter().ok_or(MintError::NoKey)?;
         minter.mint(subject, caveats)
+    }
+
+    /// The faults that it injects: none, until a plan is armed.
+    pub fn faults(&self) -> Faults {
+        self.shared.faults.clone()
     }
 
     /// Takes no new connections and calls, lets open calls finish within

@@ -26,6 +26,7 @@ pub mod certificates;
 mod config;
 pub mod edge;
 mod engine;
+pub mod faults;
 mod gateway;
 mod http;
 mod listener;

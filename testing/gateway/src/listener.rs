@@ -1,5 +1,6 @@
 //! Taking connections, within limits, until the gateway drains.
 
+use crate::faults::{ResetSwitch, Socket};
 use crate::gateway::Shared;
 use crate::http;
 use crate::oap;
@@ -66,6 +67,8 @@ async fn connection(tcp: TcpStream, acceptor: TlsAcceptor, slot: Slot) {
     // Without it an answer could wait for the acknowledgement of the one before; it cannot fail on a
     // connection that is still there.
     let _ = tcp.set_nodelay(true);
+    let reset = ResetSwitch::default();
+    let tcp = Socket::new(tcp, reset.clone());
     let (limits, counters) = (&shared.config.limits, Arc::clone(shared));
     let tcp = WriteStall::new(tcp, limits.write_stall, move || {
         counters.metrics.timeout("write");
@@ -88,9 +91,13 @@ async fn connection(tcp: TcpStream, acceptor: TlsAcceptor, slot: Slot) {
         _ => "full",
     });
     if tls.alpn_protocol() == Some(ron_app_sdk::oap::ALPN) {
-        oap::serve(stream, Arc::clone(shared)).await;
+        oap::serve(stream, Arc::clone(shared), reset).await;
     } else {
-        http::serve(stream, Arc::clone(shared)).await;
+        let peer = http::Peer {
+            address: slot.address,
+            reset,
+        };
+        http::serve(stream, Arc::clone(shared), peer).await;
     }
 }
 

@@ -51,6 +51,16 @@ struct PhaseLabels {
     phase: &'static str,
 }
 
+/// Counts the faults that were injected.
+#[derive(Clone, Default)]
+pub(crate) struct InjectedFaults(Family<KindLabels, Counter>);
+
+impl InjectedFaults {
+    pub(crate) fn count(&self, kind: &'static str) {
+        self.0.get_or_create(&KindLabels { kind }).inc();
+    }
+}
+
 /// A gateway's counters.
 pub struct Metrics {
     registry: Registry,
@@ -61,6 +71,7 @@ pub struct Metrics {
     calls: Family<CallLabels, Counter>,
     violations: Family<KindLabels, Counter>,
     timeouts: Family<PhaseLabels, Counter>,
+    faults: InjectedFaults,
 }
 
 impl Metrics {
@@ -74,6 +85,7 @@ impl Metrics {
             calls: Family::default(),
             violations: Family::default(),
             timeouts: Family::default(),
+            faults: InjectedFaults::default(),
         };
         let registry = &mut metrics.registry;
         registry.register(
@@ -110,6 +122,11 @@ impl Metrics {
             "timeouts",
             "Connections closed because the client was too slow, by what it was too slow with",
             metrics.timeouts.clone(),
+        );
+        registry.register(
+            "faults_injected",
+            "Faults injected on demand, by kind",
+            metrics.faults.0.clone(),
         );
         metrics
     }
@@ -166,6 +183,10 @@ impl Metrics {
         // Writing to a String does not fail.
         let _ = prometheus_client::encoding::text::encode(&mut text, &self.registry);
         text
+    }
+
+    pub(crate) fn faults(&self) -> InjectedFaults {
+        self.faults.clone()
     }
 
     pub(crate) fn connection_accepted(&self) {

@@ -19,6 +19,8 @@ pub(crate) enum Reply {
     Put(StoragePutReply),
     Object(ObjectReply),
     Error(ErrorReply),
+    /// A meta that is none of the above.
+    Raw(Vec<u8>),
 }
 
 impl Outcome {
@@ -60,6 +62,7 @@ impl Reply {
             Self::Put(reply) => serde_json::to_vec(reply),
             Self::Object(reply) => serde_json::to_vec(reply),
             Self::Error(reply) => serde_json::to_vec(reply),
+            Self::Raw(meta) => Ok(meta.clone()),
         }
         .unwrap_or_default()
     }

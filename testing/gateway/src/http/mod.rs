@@ -1,9 +1,11 @@
 //! The HTTP face: the same objects, checks and codes for curl, browsers and load balancers.
 
+mod admin;
 mod request;
 mod response;
 
 use crate::engine::{deadline_exceeded, schema_violation, Action, Call};
+use crate::faults::{self, ResetSwitch};
 use crate::gateway::Shared;
 use crate::metrics::CallLabel;
 use crate::outcome::Outcome;
@@ -17,8 +19,8 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use request::Route;
 use ron_app_sdk::oap::{ErrorReply, Executed, Reason, MAX_BODY};
-use std::convert::Infallible;
 use std::error::Error;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,16 +29,41 @@ use tokio::time::timeout;
 
 /// For the execution of one request: HTTP has no header for a deadline.
 const DEADLINE: Duration = Duration::from_secs(30);
+/// HTTP has no header for the attempt either.
+const FIRST_ATTEMPT: u8 = 1;
 /// The most that is buffered of a request's head.
 const HEAD: usize = 64 * 1024;
 
+/// Who is at the other end, and how to be rid of them.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    pub(crate) address: IpAddr,
+    pub(crate) reset: ResetSwitch,
+}
+
+/// A connection is to be reset instead of a response.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection is to be reset")]
+struct ResetRequested;
+
 /// Serves a connection to its end.
-pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, shared: Arc<Shared>) {
+pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    shared: Arc<Shared>,
+    peer: Peer,
+) {
     let mut phase = shared.phase.clone();
     let frame = shared.config.limits.frame;
+    let peer = Arc::new(peer);
     let service = service_fn(move |request| {
-        let shared = Arc::clone(&shared);
-        async move { Ok::<_, Infallible>(respond(&shared, request).await) }
+        let (shared, peer) = (Arc::clone(&shared), Arc::clone(&peer));
+        async move {
+            tokio::select! {
+                biased;
+                response = respond(&shared, &peer, request) => Ok(response),
+                () = peer.reset.requested() => Err(ResetRequested),
+            }
+        }
     });
     let mut connection = pin!(http1::Builder::new()
         .timer(TokioTimer::new())
@@ -51,16 +78,25 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, shared: 
     let _ = connection.await;
 }
 
-async fn respond<B>(shared: &Shared, request: Request<B>) -> Response<Full<Bytes>>
+async fn respond<B>(shared: &Arc<Shared>, peer: &Peer, request: Request<B>) -> Response<Full<Bytes>>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let Some(route) = Route::of(request.uri().path()) else {
-        let error = ErrorReply::not_executed(Reason::NotFound).with_detail("no such page");
-        return response::outcome(&Method::GET, Outcome::error(error, Executed::No));
-    };
     let method = request.method().clone();
+    let no_such_page = || {
+        let error = ErrorReply::not_executed(Reason::NotFound).with_detail("no such page");
+        response::outcome(&method, Outcome::error(error, Executed::No))
+    };
+    let Some(route) = Route::of(request.uri().path()) else {
+        return no_such_page();
+    };
+    if route == Route::Faults {
+        return match &shared.config.admin_token {
+            Some(token) => admin::respond(&shared.faults, token, peer.address, request).await,
+            None => no_such_page(),
+        };
+    }
     if !route.allows(&method) {
         return response::method_not_allowed(route.methods());
     }
@@ -70,13 +106,10 @@ where
         Route::Ready => response::text(StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
         Route::Version => response::version(),
         Route::Metrics if shared.config.expose_metrics => response::metrics(shared.metrics.text()),
-        Route::Metrics => {
-            let error = ErrorReply::not_executed(Reason::NotFound).with_detail("no such page");
-            response::outcome(&method, Outcome::error(error, Executed::No))
-        }
+        Route::Metrics | Route::Faults => no_such_page(),
         Route::Put | Route::Object(_) | Route::Edge(_) => {
             let label = route.label(&method);
-            let outcome = match call(shared, request).await {
+            let outcome = match call(shared, &peer.reset, request).await {
                 Ok(outcome) | Err(outcome) => outcome,
             };
             shared.metrics.call(label, outcome.code);
@@ -103,7 +136,11 @@ impl Route<'_> {
 }
 
 /// Executes a request; both variants are its outcome.
-async fn call<B>(shared: &Shared, request: Request<B>) -> Result<Outcome, Outcome>
+async fn call<B>(
+    shared: &Arc<Shared>,
+    reset: &ResetSwitch,
+    request: Request<B>,
+) -> Result<Outcome, Outcome>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -126,9 +163,16 @@ where
         caller,
         action,
         idem,
+        attempt: FIRST_ATTEMPT,
         deadline: Instant::now() + DEADLINE,
     };
-    Ok(shared.engine.execute(call, body).wait().await)
+    let injections = shared.faults.for_http(call.action.label(), call.attempt);
+    let answer = if injections.is_empty() {
+        shared.engine.execute(call, body)
+    } else {
+        faults::execute(shared, reset, call, body, injections)
+    };
+    Ok(answer.wait().await)
 }
 
 fn refused(error: ErrorReply) -> Outcome {
@@ -166,10 +210,10 @@ mod tests {
     use hyper::header::AUTHORIZATION;
     use ron_app_sdk::AddrB3;
 
-    fn shared(config: GatewayConfig) -> (tokio::sync::watch::Sender<Phase>, Shared) {
+    fn shared(config: GatewayConfig) -> (tokio::sync::watch::Sender<Phase>, Arc<Shared>) {
         let backends = Backends::in_memory(&config).unwrap();
         let (phase, watch) = phase_channel();
-        (phase, Shared::new(config, backends, watch))
+        (phase, Arc::new(Shared::new(config, backends, watch)))
     }
 
     fn request(
@@ -191,8 +235,15 @@ mod tests {
             .unwrap()
     }
 
-    async fn status(shared: &Shared, request: Request<Full<Bytes>>) -> u16 {
-        respond(shared, request).await.status().as_u16()
+    fn peer() -> Peer {
+        Peer {
+            address: IpAddr::from([127, 0, 0, 1]),
+            reset: ResetSwitch::default(),
+        }
+    }
+
+    async fn status(shared: &Arc<Shared>, request: Request<Full<Bytes>>) -> u16 {
+        respond(shared, &peer(), request).await.status().as_u16()
     }
 
     #[tokio::test]
@@ -224,11 +275,10 @@ mod tests {
             expose_metrics: true,
             ..GatewayConfig::default()
         });
-        assert_eq!(
-            status(&exposed, request(&exposed, "POST", "/put", b"x")).await,
-            200
-        );
-        let response = respond(&exposed, request(&exposed, "GET", "/metrics", b"")).await;
+        let put = request(&exposed, "POST", "/put", b"x");
+        assert_eq!(status(&exposed, put).await, 200);
+        let metrics = request(&exposed, "GET", "/metrics", b"");
+        let response = respond(&exposed, &peer(), metrics).await;
         let text = response.into_body().collect().await.unwrap().to_bytes();
         let text = std::str::from_utf8(&text).unwrap();
         assert!(text.contains(r#"operation="put",code="200"} 1"#), "{text}");

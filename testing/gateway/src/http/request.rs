@@ -19,6 +19,8 @@ pub(super) enum Route<'a> {
     Ready,
     Version,
     Metrics,
+    /// What the gateway injects.
+    Faults,
     Put,
     /// An address.
     Object(&'a str),
@@ -33,6 +35,7 @@ impl<'a> Route<'a> {
             "/readyz" => Self::Ready,
             "/version" => Self::Version,
             "/metrics" => Self::Metrics,
+            "/admin/faults" => Self::Faults,
             "/put" => Self::Put,
             _ => match path.strip_prefix("/o/") {
                 Some(address) => Self::Object(address),
@@ -45,6 +48,7 @@ impl<'a> Route<'a> {
     pub(super) fn methods(self) -> &'static str {
         match self {
             Self::Put => "POST",
+            Self::Faults => "GET, PUT, DELETE",
             _ => "GET, HEAD",
         }
     }
@@ -52,6 +56,7 @@ impl<'a> Route<'a> {
     pub(super) fn allows(self, method: &Method) -> bool {
         match self {
             Self::Put => method == Method::POST,
+            Self::Faults => [Method::GET, Method::PUT, Method::DELETE].contains(method),
             _ => method == Method::GET || method == Method::HEAD,
         }
     }

@@ -30,7 +30,7 @@ pub(super) fn outcome(method: &Method, outcome: Outcome) -> FullResponse {
             }
             response
         }
-        Reply::Put(_) => new(status, JSON, outcome.reply.to_json().into()),
+        Reply::Put(_) | Reply::Raw(_) => new(status, JSON, outcome.reply.to_json().into()),
         Reply::Error(error) => {
             let mut response = new(status, JSON, outcome.reply.to_json().into());
             if let (Reason::RangeNotSatisfiable, Some(size)) = (error.reason, error.size) {
@@ -81,6 +81,11 @@ pub(super) fn version() -> FullResponse {
         "dto": [oap::DTO_VERSION],
     });
     new(StatusCode::OK, JSON, body.to_string().into())
+}
+
+/// A JSON document.
+pub(super) fn json(status: StatusCode, text: String) -> FullResponse {
+    new(status, JSON, text.into())
 }
 
 /// The counters.

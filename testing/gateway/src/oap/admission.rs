@@ -65,6 +65,7 @@ fn admit_operation(
         caller,
         action,
         idem: context.idem,
+        attempt: context.attempt,
         deadline,
     })
 }

@@ -6,9 +6,11 @@
 
 mod admission;
 mod frame_clock;
+mod injection;
 
 use crate::answer::Answer;
 use crate::engine::Call;
+use crate::faults::{ResetSwitch, Wire};
 use crate::gateway::Shared;
 use crate::metrics::CallLabel;
 use crate::outcome::{Outcome, Reply};
@@ -39,8 +41,12 @@ const FAREWELL: Duration = Duration::from_secs(1);
 const LINGER: Duration = Duration::from_millis(500);
 
 /// Serves a connection to its end.
-pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, shared: Arc<Shared>) {
-    let mut connection = Connection::new(stream, shared);
+pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    shared: Arc<Shared>,
+    reset: ResetSwitch,
+) {
+    let mut connection = Connection::new(stream, shared, reset);
     let end = poll_fn(|cx| connection.poll(cx)).await;
     connection.close(end).await;
 }
@@ -49,7 +55,7 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, shared: 
 enum End {
     /// The client closed it.
     Closed,
-    /// The socket failed, or did not take a byte for too long.
+    /// The socket failed, did not take a byte for too long, or is to be reset.
     Broken,
     /// It was drained, and nothing is left to do.
     Finished,
@@ -71,12 +77,16 @@ enum Happening {
     /// `None` where it was aborted.
     Executed(u64, CallLabel, Option<Outcome>),
     Draining,
+    HeldForTooLong,
 }
 
 struct Connection<S> {
     stream: S,
     shared: Arc<Shared>,
     session: Server,
+    /// Where faults are injected into frames.
+    wire: Option<Box<Wire>>,
+    reset: ResetSwitch,
     input: Box<[u8]>,
     output: Vec<u8>,
     written: usize,
@@ -94,7 +104,7 @@ struct Connection<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
-    fn new(stream: S, shared: Arc<Shared>) -> Self {
+    fn new(stream: S, shared: Arc<Shared>, reset: ResetSwitch) -> Self {
         let config = &shared.config;
         let limits = config.limits.session;
         let hello = HelloReply::new(limits.max_in_flight, config.profile, config.amnesia);
@@ -110,6 +120,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         Self {
             stream,
             session: Server::new(hello, limits),
+            wire: None,
+            reset,
             input: vec![0; INPUT].into(),
             output: Vec::new(),
             written: 0,
@@ -130,11 +142,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let mut has_moved = false;
         loop {
             let mut moves = self.poll_happenings(cx);
+            if self.reset.is_requested() {
+                return Poll::Ready(End::Broken);
+            }
             match self.poll_write(cx) {
                 Ok(moved) => moves |= moved,
                 Err(end) => return Poll::Ready(end),
             }
-            if self.session.is_finished() && !self.has_unsent() && !self.is_unflushed {
+            if self.is_finished() && !self.has_unsent() && !self.is_unflushed {
                 return Poll::Ready(End::Finished);
             }
             match self.poll_read(cx) {
@@ -162,6 +177,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     self.answer(corr_id, label, outcome);
                 }
                 Happening::Executed(_, _, None) => {}
+                Happening::HeldForTooLong => self.release(),
                 Happening::Draining => self.session.drain("the gateway is going away"),
             }
         }
@@ -178,10 +194,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             if !self.has_unsent() {
                 self.output.clear();
                 self.written = 0;
-                if !self.session.has_output() {
+                if !self.has_output() {
                     break;
                 }
-                self.session.output(&mut self.output, OUTPUT);
+                moved |= self.prepare_output(OUTPUT);
                 if self.output.is_empty() {
                     break;
                 }
@@ -261,14 +277,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     self.shared.metrics.call(label.unwrap_or_default(), code);
                 }
                 ServerEvent::Cancelled { corr_id } => self.cancel(corr_id),
-                ServerEvent::Hello(_) | ServerEvent::Pong { .. } => {}
+                ServerEvent::Hello(_) => self.inject_into_hello(),
+                ServerEvent::Pong { .. } => {}
             }
         }
     }
 
     fn execute(&mut self, corr_id: u64, call: Call, body: Bytes) {
         let (label, interrupted) = (call.action.label(), call.action.interrupted());
-        match self.shared.engine.execute(call, body) {
+        let Some(answer) = self.start(corr_id, call, body) else {
+            return;
+        };
+        match answer {
             Answer::Ready(outcome) => self.answer(corr_id, label, outcome),
             Answer::Pending(outcome) => {
                 let (abort, registration) = AbortHandle::new_pair();
@@ -385,6 +405,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             End::TooSlow("idle") => self.session.drain("idle for too long"),
             _ => {}
         }
+        self.finish_faults();
         let said = timeout(FAREWELL, self.say_the_rest()).await;
         if matches!(said, Ok(Ok(()))) && !matches!(end, End::Closed) {
             // Until the client has closed too, or not for long.
@@ -397,7 +418,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             self.stream.write_all(&self.output[self.written..]).await?;
             self.output.clear();
             self.written = 0;
-            self.session.output(&mut self.output, OUTPUT);
+            self.prepare_output(OUTPUT);
             if self.output.is_empty() {
                 return self.stream.shutdown().await;
             }
