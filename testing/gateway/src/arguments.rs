@@ -95,6 +95,10 @@ pub(crate) struct Serve {
     /// Let one subject begin at most so many calls a second [default: any].
     #[arg(long, value_name = "NUMBER")]
     pub(crate) calls_per_second_per_subject: Option<NonZeroU32>,
+    /// Inject the faults that the variables RON_GATEWAY_FAULT_* ask for, and let the holder of the
+    /// printed token change them: for tests only.
+    #[arg(long)]
+    pub(crate) faults: bool,
 }
 
 #[cfg(test)]

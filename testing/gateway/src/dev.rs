@@ -1,19 +1,20 @@
 //! `ron-gateway dev`: a gateway with a certificate and a capability made for this run.
 //!
-//! Alone, it prints the three variables that point an application at it. With a command, it runs that
+//! Alone, it prints the variables that point an application at it. With a command, it runs that
 //! with the variables in its environment, and ends with it.
 
 use crate::arguments::Dev;
+use crate::injection::{Injection, ADMIN_TOKEN};
 use crate::say;
-use crate::serve::{drain, revocations, root_keys, start};
+use crate::serve::{drain, print, revocations, root_keys, start};
 use crate::signals::EndSignals;
 use ron_app_sdk::Capability;
 use ron_gateway::certificates::{Authority, CertificateRequest};
+use ron_gateway::faults::AdminToken;
 use ron_gateway::{Gateway, GatewayConfig, Limits};
 use rustix::process::{kill_process, Pid, Signal};
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
-use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -29,6 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Serves until a signal comes or the command ends, then drains.
 pub(crate) async fn run(arguments: Dev) -> Result<u8, String> {
     let mut signals = EndSignals::catch().map_err(|error| error.to_string())?;
+    let mut injection = Injection::from_environment()?;
     let directory = Directory::make(arguments.directory)?;
     let authority = Authority::new().map_err(|error| error.to_string())?;
     let mut request = CertificateRequest::localhost();
@@ -56,13 +58,15 @@ pub(crate) async fn run(arguments: Dev) -> Result<u8, String> {
             ..limits
         },
         expose_metrics: true,
+        admin_token: Some(injection.token.clone()),
         ..GatewayConfig::default()
     };
     let gateway = start(config, identity).await?;
     let capability = gateway
         .mint("developer", &[])
         .map_err(|error| error.to_string())?;
-    let variables = variables(gateway.address(), &ca, &capability);
+    injection.arm(&gateway)?;
+    let variables = variables(gateway.address(), &ca, &capability, &injection.token);
     match arguments.command.split_first() {
         Some((program, rest)) => {
             run_command(program, rest, variables, &gateway, &mut signals).await
@@ -80,11 +84,7 @@ async fn serve(
         .iter()
         .map(|(name, value)| format!("export {name}={}\n", shell_word(&value.to_string_lossy())))
         .collect();
-    let mut stdout = std::io::stdout();
-    stdout
-        .write_all(lines.as_bytes())
-        .and_then(|()| stdout.flush())
-        .map_err(|error| format!("the variables cannot be printed: {error}"))?;
+    print(&lines)?;
     say(&format!(
         "listening on {}; stop it with Ctrl-C or SIGTERM",
         gateway.address()
@@ -97,7 +97,7 @@ async fn serve(
 async fn run_command(
     program: &OsStr,
     arguments: &[OsString],
-    variables: [(&str, OsString); 3],
+    variables: [(&str, OsString); 4],
     gateway: &Gateway,
     signals: &mut EndSignals,
 ) -> Result<u8, String> {
@@ -143,7 +143,8 @@ fn variables(
     address: SocketAddr,
     ca: &Path,
     capability: &Capability,
-) -> [(&'static str, OsString); 3] {
+    admin_token: &AdminToken,
+) -> [(&'static str, OsString); 4] {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
@@ -157,6 +158,7 @@ fn variables(
             "RON_SDK_CAPABILITY",
             capability.expose_base64url().as_str().into(),
         ),
+        (ADMIN_TOKEN, admin_token.expose().into()),
     ]
 }
 
@@ -219,12 +221,14 @@ mod tests {
     fn an_application_is_pointed_at_an_address_that_it_can_reach() {
         let minter = KeyRing::generate("dev").unwrap().minter(None).unwrap();
         let capability = minter.mint("developer", &[]).unwrap();
+        let token = AdminToken::random().unwrap();
         for (listen, url) in [
             ("0.0.0.0:1", "https://127.0.0.1:1"),
             ("[::]:2", "https://[::1]:2"),
             ("10.0.0.1:3", "https://10.0.0.1:3"),
         ] {
-            let [(_, value), ..] = variables(listen.parse().unwrap(), Path::new("ca"), &capability);
+            let listen = listen.parse().unwrap();
+            let [(_, value), ..] = variables(listen, Path::new("ca"), &capability, &token);
             assert_eq!(value, url);
         }
     }

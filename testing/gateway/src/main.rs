@@ -2,6 +2,7 @@
 
 mod arguments;
 mod dev;
+mod injection;
 mod serve;
 mod signals;
 mod token;

@@ -1,11 +1,13 @@
 //! `ron-gateway serve`: a gateway with a certificate of its own.
 
 use crate::arguments::Serve;
+use crate::injection::{refuse_variables, Injection, ADMIN_TOKEN};
 use crate::say;
 use crate::signals::EndSignals;
 use ron_gateway::capability::{KeyRing, Revocations};
 use ron_gateway::certificates::ServerIdentity;
 use ron_gateway::{Gateway, GatewayConfig, Limits};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,6 +17,12 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Serves until a signal comes, then drains.
 pub(crate) async fn run(arguments: Serve) -> Result<u8, String> {
     let mut signals = EndSignals::catch().map_err(|error| error.to_string())?;
+    let mut injection = if arguments.faults {
+        Some(Injection::from_environment()?)
+    } else {
+        refuse_variables()?;
+        None
+    };
     let identity = ServerIdentity::from_pem_files(&arguments.certificate, &arguments.key)
         .map_err(|error| error.to_string())?;
     let config = GatewayConfig {
@@ -30,9 +38,17 @@ pub(crate) async fn run(arguments: Serve) -> Result<u8, String> {
             calls_per_second_per_subject: arguments.calls_per_second_per_subject,
             ..Limits::default()
         },
+        admin_token: injection.as_ref().map(|injection| injection.token.clone()),
         ..GatewayConfig::default()
     };
     let gateway = start(config, identity).await?;
+    if let Some(injection) = &mut injection {
+        injection.arm(&gateway)?;
+        print(&format!(
+            "export {ADMIN_TOKEN}={}\n",
+            injection.token.expose()
+        ))?;
+    }
     say(&format!("listening on {}", gateway.address()));
     signals.next().await;
     say("draining; a second signal ends it at once");
@@ -74,6 +90,15 @@ async fn follow(revocations: Revocations) {
             _ => {}
         }
     }
+}
+
+/// Prints lines for a shell.
+pub(crate) fn print(lines: &str) -> Result<(), String> {
+    let mut stdout = std::io::stdout();
+    stdout
+        .write_all(lines.as_bytes())
+        .and_then(|()| stdout.flush())
+        .map_err(|error| format!("the variables cannot be printed: {error}"))
 }
 
 /// Starts a gateway; the error says where, and for which folder.

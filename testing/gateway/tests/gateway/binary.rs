@@ -98,6 +98,7 @@ async fn the_printed_variables_lead_to_the_gateway_until_a_signal_comes() {
         let ca = variable("RON_SDK_TLS_CA");
         let capability = variable("RON_SDK_CAPABILITY");
         assert!(ron_app_sdk::Capability::from_base64url(&capability).is_ok());
+        assert_eq!(variable("RON_GATEWAY_ADMIN_TOKEN").len(), 64);
         assert_eq!(
             ca,
             format!(
@@ -120,7 +121,7 @@ async fn the_printed_variables_lead_to_the_gateway_until_a_signal_comes() {
             .unwrap();
         assert_eq!(child.wait().unwrap().code(), Some(0));
         assert!(rest.contains(&format!("listening on {address}")), "{rest}");
-        assert!(lines.next().is_none(), "more than three lines");
+        assert!(lines.next().is_none(), "more than four lines");
     }
 }
 
