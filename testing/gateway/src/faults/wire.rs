@@ -53,6 +53,9 @@ struct CompleteReply {
 impl Wire {
     /// Takes a fault of a call that is about to be executed.
     pub(crate) fn take(&mut self, call: Header, injection: Injection) {
+        if self.is_mute {
+            return;
+        }
         let mut insert = |edit: &dyn Fn(&mut [u8; HEADER_LEN])| {
             let mut bytes = call.encode();
             edit(&mut bytes);
@@ -103,6 +106,11 @@ impl Wire {
     /// The session drains from now on, and the client is told that this was the last call that it took.
     pub(crate) fn drain_after(&mut self, last: u64) {
         self.last_taken = Some(self.last_taken.map_or(last, |taken| taken.min(last)));
+    }
+
+    /// Whether the client was told that this call was not taken.
+    pub(crate) fn is_past_drain(&self, corr_id: u64) -> bool {
+        self.last_taken.is_some_and(|last| corr_id > last)
     }
 
     /// Whether there is something to write that does not come from the session.
@@ -180,7 +188,7 @@ impl Wire {
             return self.pass_hello(frame, bytes, out);
         }
         let corr_id = header.corr_id;
-        if self.last_taken.is_some_and(|last| corr_id > last) {
+        if self.is_past_drain(corr_id) {
             return;
         }
         let frames = self.incomplete.entry(corr_id).or_default();

@@ -29,6 +29,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         call: Call,
         body: Bytes,
     ) -> Option<Answer<Outcome>> {
+        let is_past_drain = |wire: &Wire| wire.is_past_drain(corr_id);
+        if self.wire.as_deref().is_some_and(is_past_drain) {
+            self.give_back(corr_id);
+            return None;
+        }
         let label = call.action.label();
         let injections = self.shared.faults.for_oap(label, call.attempt);
         if injections.is_empty() {
@@ -96,11 +101,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             .collect();
         for id in later.into_iter().chain([corr_id]) {
             self.waiting.remove(&id);
-            // The client never sees it; the session is done with the call.
-            self.session
-                .refuse(id, &ErrorReply::not_executed(Reason::Unavailable));
+            self.give_back(id);
         }
         self.session.drain(DETAIL);
+    }
+
+    /// Ends a call after a drain; the client never sees this answer.
+    fn give_back(&mut self, corr_id: u64) {
+        let error = ErrorReply::not_executed(Reason::Unavailable);
+        self.session.refuse(corr_id, &error);
     }
 
     fn wire_mut(&mut self) -> &mut Wire {

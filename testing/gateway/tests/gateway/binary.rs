@@ -198,3 +198,50 @@ fn what_cannot_be_done_is_one_line_and_its_code() {
     ];
     assert_eq!(run(&keyless).status.code(), Some(2));
 }
+
+#[test]
+fn faults_are_read_from_the_environment_and_never_in_silence() {
+    let listen = ["--listen", "127.0.0.1:0"];
+    let run = |arguments: &[&str], (name, value): (&str, &str)| {
+        let output = gateway(arguments).env(name, value).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        (output.status.code(), stderr)
+    };
+    let rate = ("RON_GATEWAY_FAULT_5XX", "0.2");
+    let serve = [
+        "serve",
+        listen[0],
+        listen[1],
+        "--certificate",
+        "/absent",
+        "--key",
+        "x",
+    ];
+    let (code, stderr) = run(&serve, rate);
+    assert_eq!(code, Some(1));
+    assert!(
+        stderr.contains(rate.0) && stderr.contains("--faults"),
+        "{stderr}"
+    );
+    let (_, stderr) = run(&[&serve[..], &["--faults"]].concat(), rate);
+    assert!(
+        stderr.contains("/absent") && !stderr.contains(rate.0),
+        "{stderr}"
+    );
+
+    let dev = ["dev", listen[0], listen[1], "--", "sh", "-c"];
+    for variable in [
+        ("RON_GATEWAY_FAULT_5XX", "2"),
+        ("RON_GATEWAY_FAULT_LATENCY", "fast"),
+        ("RON_GATEWAY_FAULT_RULES", "[{}]"),
+        ("RON_GATEWAY_FAULT_5XXX", "0.2"),
+    ] {
+        let (code, stderr) = run(&[&dev[..], &["true"]].concat(), variable);
+        assert_eq!((code, stderr.lines().count()), (Some(1), 1), "{stderr}");
+        assert!(stderr.contains(&format!("{}: ", variable.0)), "{stderr}");
+    }
+    let script = "test ${#RON_GATEWAY_ADMIN_TOKEN} = 64";
+    let (code, stderr) = run(&[&dev[..], &[script]].concat(), rate);
+    assert_eq!(code, Some(0));
+    assert!(stderr.contains("RON_GATEWAY_FAULT_SEED="), "{stderr}");
+}

@@ -10,8 +10,8 @@ use tokio_rustls::TlsConnector;
 
 pub(crate) struct Response {
     pub(crate) status: u16,
-    head: String,
-    body: Vec<u8>,
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Response {
@@ -29,7 +29,7 @@ impl Response {
     }
 }
 
-fn http(fixture: &Fixture) -> TlsConnector {
+pub(crate) fn http(fixture: &Fixture) -> TlsConnector {
     connector(fixture.authority.certificate_der(), &[b"http/1.1"])
 }
 
@@ -40,7 +40,7 @@ pub(crate) async fn request(fixture: &Fixture, line: &str, headers: &str, body: 
     bare_request(&http(fixture), fixture, line, &headers, body).await
 }
 
-async fn bare_request(
+pub(crate) async fn bare_request(
     connector: &TlsConnector,
     fixture: &Fixture,
     line: &str,

@@ -5,6 +5,8 @@ mod binary;
 mod calls;
 mod capabilities;
 mod drain;
+mod fault_frames;
+mod faults;
 mod http_face;
 mod limits;
 mod support;
