@@ -6,6 +6,7 @@ mod calls;
 mod capabilities;
 mod drain;
 mod fault_frames;
+mod fault_http;
 mod faults;
 mod http_face;
 mod limits;
