@@ -216,6 +216,8 @@ fn faults_are_read_from_the_environment_and_never_in_silence() {
         "/absent",
         "--key",
         "x",
+        "--root-key",
+        "x",
     ];
     let (code, stderr) = run(&serve, rate);
     assert_eq!(code, Some(1));
