@@ -2,6 +2,7 @@
 
 use crate::capability::{Clock, KeyRing, Revocations};
 use crate::faults::AdminToken;
+use crate::idempotency::{Deduplication, IdempotencyLimits};
 use ron_app_sdk::oap::hello::Profile;
 use ron_app_sdk::session::ServerLimits;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -41,6 +42,12 @@ pub struct GatewayConfig {
     /// [`Gateway::faults`](crate::Gateway::faults) injects, as `/admin/faults` on the same port.
     /// Default: none.
     pub admin_token: Option<AdminToken>,
+    /// What is remembered of mutations under an idempotency key.
+    pub idempotency: IdempotencyLimits,
+    /// Whether such a mutation is executed once. Anything but the default is for tests of a checker.
+    pub deduplication: Deduplication,
+    /// Whether effects are counted in a [`Ledger`](crate::Ledger), for tests. Default: false.
+    pub ledger: bool,
 }
 
 impl Default for GatewayConfig {
@@ -58,6 +65,9 @@ impl Default for GatewayConfig {
             amnesia: true,
             expose_metrics: false,
             admin_token: None,
+            idempotency: IdempotencyLimits::default(),
+            deduplication: Deduplication::default(),
+            ledger: false,
         }
     }
 }

@@ -1,25 +1,31 @@
 //! What a gateway does with a call, whichever protocol brought it.
 //!
 //! A call is admitted by what it says before its body (capability, operation, deadline), and executed
-//! when the body is there. Both faces go through here, so both have the same checks and codes.
+//! when the body is there; a mutation under an idempotency key once, however often it comes. Both faces
+//! go through here, so both have the same checks and codes.
 
 use crate::answer::Answer;
 use crate::capability::{CapabilityCheck, Grant, Minter, Verifier};
-use crate::config::{GatewayConfig, Limits};
+use crate::config::GatewayConfig;
 use crate::edge::{Edge, EdgeSource};
-use crate::metrics::CallLabel;
+use crate::idempotency::{Fingerprint, Idempotency, KeyedRequest, MutationKey, Owner, Receipt};
+use crate::ledger::Ledger;
+use crate::metrics::{CallLabel, Metrics};
 use crate::outcome::Outcome;
 use crate::quota::{Permit, Quotas};
 use crate::selection::{ReadError, Selection};
 use crate::store::{MemoryStore, Object, ObjectStore, Part};
 use bytes::Bytes;
-use ron_app_sdk::oap::{ErrorReply, Executed, ObjectReply, Reason, StoragePutReply, MAX_BODY};
+use ron_app_sdk::oap::{ErrorReply, Executed, ObjectReply, Reason, MAX_BODY};
 use ron_app_sdk::{AddrB3, EdgePath, IdemKey};
 use std::fmt;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// What a client may ask for: a call does not keep its memory for longer.
+pub(crate) const LONGEST_CALL: Duration = Duration::from_secs(3600);
 
 /// What a gateway keeps its state in.
 #[derive(Clone)]
@@ -125,13 +131,24 @@ pub(crate) struct Call {
 /// Executes calls.
 pub(crate) struct Engine {
     backends: Backends,
+    idempotency: Arc<Idempotency>,
+    ledger: Option<Arc<Ledger>>,
     quotas: Arc<Quotas>,
 }
 
 impl Engine {
-    pub(crate) fn new(backends: Backends, limits: &Limits) -> Self {
-        let quotas = Arc::new(Quotas::new(limits));
-        Self { backends, quotas }
+    pub(crate) fn new(backends: Backends, config: &GatewayConfig, metrics: &Metrics) -> Self {
+        let (limits, deduplication) = (config.idempotency, config.deduplication);
+        Self {
+            backends,
+            idempotency: Idempotency::new(limits, deduplication, metrics.idempotency()),
+            ledger: config.ledger.then(Arc::default),
+            quotas: Arc::new(Quotas::new(&config.limits)),
+        }
+    }
+
+    pub(crate) fn ledger(&self) -> Option<&Ledger> {
+        self.ledger.as_deref()
     }
 
     /// Checks whose call this is, and counts it.
@@ -150,25 +167,32 @@ impl Engine {
         if Instant::now() >= call.deadline {
             return Answer::Ready(deadline_exceeded(Executed::No));
         }
-        let Caller { grant, permit } = call.caller;
-        if let Err(error) = grant.allows(&call.action, call.idem.as_ref(), Some(body.len())) {
+        let (deadline, interrupted) = (call.deadline, call.action.interrupted());
+        let (grant, idem) = (&call.caller.grant, call.idem.as_ref());
+        if let Err(error) = grant.allows(&call.action, idem, Some(body.len())) {
             return Answer::Ready(Outcome::error(error, Executed::No));
         }
-        let interrupted = call.action.interrupted();
-        match self.start(call.action, call.deadline, body) {
+        match self.start(call.action, call.caller.grant, call.idem, deadline, body) {
             Answer::Pending(outcome) => Answer::pending(async move {
                 // The call counts for its subject until it is answered or given up.
-                let _permit = permit;
-                within(call.deadline, interrupted, outcome).await
+                let _permit = call.caller.permit;
+                within(deadline, interrupted, outcome).await
             }),
             ready => ready,
         }
     }
 
-    fn start(&self, action: Action, deadline: Instant, body: Bytes) -> Answer<Outcome> {
+    fn start(
+        &self,
+        action: Action,
+        grant: Grant,
+        idem: Option<IdemKey>,
+        deadline: Instant,
+        body: Bytes,
+    ) -> Answer<Outcome> {
         let Backends { objects, edge, .. } = &self.backends;
         if action == Action::StoragePut {
-            return self.put(body, deadline);
+            return self.put(grant, idem, deadline, body);
         }
         if !body.is_empty() {
             let error =
@@ -176,7 +200,7 @@ impl Engine {
             return Answer::Ready(Outcome::error(error, Executed::No));
         }
         match action {
-            Action::StoragePut => self.put(body, deadline),
+            Action::StoragePut => self.put(grant, idem, deadline, body),
             Action::StorageGet(address, selection) => objects.read(address, selection).map(part),
             Action::StorageHead(address) => objects.head(address).map(description),
             Action::EdgeGet(path, selection) => match EdgePath::new(&path) {
@@ -190,24 +214,49 @@ impl Engine {
         }
     }
 
-    fn put(&self, body: Bytes, deadline: Instant) -> Answer<Outcome> {
+    fn put(
+        &self,
+        grant: Grant,
+        idem: Option<IdemKey>,
+        deadline: Instant,
+        body: Bytes,
+    ) -> Answer<Outcome> {
+        const OPERATION: &str = "storage.put";
         if body.len() > MAX_BODY {
             let error = ErrorReply::not_executed(Reason::TooLarge)
                 .with_detail(format!("a body has at most {MAX_BODY} bytes"));
             return Answer::Ready(Outcome::error(error, Executed::No));
         }
         let (address, size) = (AddrB3::of(&body), body.len() as u64);
-        let stored = self.backends.objects.put(address, body, deadline);
-        stored.map(move |stored| match stored {
-            // The address is the content's, so a repeated put has the same effect as one.
-            Ok(()) => Outcome::put(StoragePutReply {
-                executed: Executed::Yes,
-                replayed: false,
-                address,
-                size,
+        let key = idem.map(|idem| MutationKey::new(Owner::from(grant), OPERATION, &idem));
+        let (objects, ledger) = (Arc::clone(&self.backends.objects), self.ledger.clone());
+        let counted = ledger.map(|ledger| (ledger, key.clone()));
+        let execute = move || {
+            let stored = objects.put(address, body, deadline);
+            stored.map(move |stored| {
+                stored?;
+                if let Some((ledger, key)) = counted {
+                    ledger.count(key);
+                }
+                Ok(Receipt {
+                    executed: Executed::Yes,
+                    replayed: false,
+                    address,
+                    size,
+                })
+            })
+        };
+        match key {
+            Some(key) => {
+                let fingerprint = Fingerprint::new(OPERATION, &[], address, size);
+                let request = KeyedRequest { key, fingerprint };
+                self.idempotency.run(request, execute)
+            }
+            None => execute().map(|result: Result<Receipt, ErrorReply>| match result {
+                Ok(receipt) => Outcome::put(receipt),
+                Err(error) => Outcome::error(error, Executed::No),
             }),
-            Err(error) => Outcome::error(error, Executed::No),
-        })
+        }
     }
 }
 
@@ -275,7 +324,8 @@ mod tests {
 
     fn engine() -> Engine {
         let config = GatewayConfig::default();
-        Engine::new(Backends::in_memory(&config).unwrap(), &config.limits)
+        let backends = Backends::in_memory(&config).unwrap();
+        Engine::new(backends, &config, &Metrics::new())
     }
 
     fn call(action: Action) -> Call {
@@ -373,9 +423,8 @@ mod tests {
 
     #[tokio::test]
     async fn an_interrupted_put_is_in_doubt_and_an_interrupted_read_is_not() {
-        let mut backends = Backends::in_memory(&GatewayConfig::default()).unwrap();
-        backends.objects = Arc::new(Stuck);
-        let engine = Engine::new(backends, &GatewayConfig::default().limits);
+        let mut engine = engine();
+        engine.backends.objects = Arc::new(Stuck);
         for (action, executed) in [
             (Action::StoragePut, Executed::Unknown),
             (Action::StorageHead(AddrB3::of(b"")), Executed::No),

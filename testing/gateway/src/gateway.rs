@@ -5,6 +5,7 @@ use crate::certificates::ServerIdentity;
 use crate::config::GatewayConfig;
 use crate::engine::{Backends, Engine};
 use crate::faults::Faults;
+use crate::ledger::Ledger;
 use crate::listener::{self, OpenConnections};
 use crate::metrics::Metrics;
 use crate::phase::{phase_channel, Phase, PhaseWatch};
@@ -42,7 +43,7 @@ impl Shared {
     pub(crate) fn new(config: GatewayConfig, backends: Backends, phase: PhaseWatch) -> Self {
         let metrics = Metrics::new();
         Self {
-            engine: Engine::new(backends, &config.limits),
+            engine: Engine::new(backends, &config, &metrics),
             config,
             faults: Faults::new(metrics.faults()),
             metrics,
@@ -56,8 +57,8 @@ impl Gateway {
     /// Starts a gateway that keeps its objects in memory, on the current tokio runtime.
     ///
     /// # Errors
-    /// Where the address cannot be listened on, the identity's key does not fit its certificate, or the
-    /// edge folder cannot be read.
+    /// Where the configuration breaks a rule, the address cannot be listened on, the identity's key does
+    /// not fit its certificate, or the edge folder cannot be read.
     pub async fn start(config: GatewayConfig, identity: ServerIdentity) -> io::Result<Self> {
         let backends = Backends::in_memory(&config)?;
         Self::start_with(config, identity, backends).await
@@ -67,12 +68,14 @@ impl Gateway {
     /// what capabilities are checked by do not count then.
     ///
     /// # Errors
-    /// Where the address cannot be listened on, or the identity's key does not fit its certificate.
+    /// Where the configuration breaks a rule, the address cannot be listened on, or the identity's key
+    /// does not fit its certificate.
     pub async fn start_with(
         config: GatewayConfig,
         identity: ServerIdentity,
         backends: Backends,
     ) -> io::Result<Self> {
+        config.idempotency.check()?;
         let acceptor = tls::acceptor(identity)?;
         let listener = TcpListener::bind(config.listen).await?;
         let address = listener.local_addr()?;
@@ -116,6 +119,11 @@ impl Gateway {
     /// The faults that it injects: none, until a plan is armed.
     pub fn faults(&self) -> Faults {
         self.shared.faults.clone()
+    }
+
+    /// The effects that it has counted, where it was [told to](GatewayConfig::ledger).
+    pub fn ledger(&self) -> Option<&Ledger> {
+        self.shared.engine.ledger()
     }
 
     /// Takes no new connections and calls, lets open calls finish within

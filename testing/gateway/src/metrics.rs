@@ -61,6 +61,15 @@ impl InjectedFaults {
     }
 }
 
+/// What came of idempotency keys. Clones count together.
+#[derive(Clone, Default)]
+pub(crate) struct IdempotencyMetrics {
+    pub(crate) replays: Counter,
+    pub(crate) mismatches: Counter,
+    pub(crate) in_progress: Counter,
+    pub(crate) records: Gauge,
+}
+
 /// A gateway's counters.
 pub struct Metrics {
     registry: Registry,
@@ -72,6 +81,7 @@ pub struct Metrics {
     violations: Family<KindLabels, Counter>,
     timeouts: Family<PhaseLabels, Counter>,
     faults: InjectedFaults,
+    idempotency: IdempotencyMetrics,
 }
 
 impl Metrics {
@@ -86,6 +96,7 @@ impl Metrics {
             violations: Family::default(),
             timeouts: Family::default(),
             faults: InjectedFaults::default(),
+            idempotency: IdempotencyMetrics::default(),
         };
         let registry = &mut metrics.registry;
         registry.register(
@@ -127,6 +138,26 @@ impl Metrics {
             "faults_injected",
             "Faults injected on demand, by kind",
             metrics.faults.0.clone(),
+        );
+        registry.register(
+            "idempotency_replays",
+            "Mutations answered with the recorded result of an earlier attempt",
+            metrics.idempotency.replays.clone(),
+        );
+        registry.register(
+            "idempotency_mismatches",
+            "Mutations refused because their idempotency key came with another request before",
+            metrics.idempotency.mismatches.clone(),
+        );
+        registry.register(
+            "idempotency_in_progress",
+            "Mutations refused because the same one was being executed for longer than they waited",
+            metrics.idempotency.in_progress.clone(),
+        );
+        registry.register(
+            "idempotency_records",
+            "Idempotency keys that are remembered",
+            metrics.idempotency.records.clone(),
         );
         metrics
     }
@@ -177,6 +208,31 @@ impl Metrics {
         self.timeouts.get_or_create(&labels).get()
     }
 
+    /// Mutations answered with the recorded result of an earlier attempt.
+    pub fn idempotency_replays(&self) -> u64 {
+        self.idempotency.replays.get()
+    }
+
+    /// Mutations refused because their idempotency key came with another request before.
+    pub fn idempotency_mismatches(&self) -> u64 {
+        self.idempotency.mismatches.get()
+    }
+
+    /// Mutations refused because the same one was being executed for longer than they waited.
+    pub fn idempotency_in_progress(&self) -> u64 {
+        self.idempotency.in_progress.get()
+    }
+
+    /// Idempotency keys that are remembered. Those whose time is over are forgotten with the next
+    /// mutation under a key.
+    pub fn idempotency_records(&self) -> u64 {
+        self.idempotency
+            .records
+            .get()
+            .try_into()
+            .unwrap_or_default()
+    }
+
     /// Everything, in the Prometheus text format.
     pub fn text(&self) -> String {
         let mut text = String::new();
@@ -187,6 +243,10 @@ impl Metrics {
 
     pub(crate) fn faults(&self) -> InjectedFaults {
         self.faults.clone()
+    }
+
+    pub(crate) fn idempotency(&self) -> IdempotencyMetrics {
+        self.idempotency.clone()
     }
 
     pub(crate) fn connection_accepted(&self) {

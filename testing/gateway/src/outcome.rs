@@ -11,6 +11,26 @@ pub(crate) struct Outcome {
     pub(crate) reply: Reply,
     /// The object or its range, empty otherwise.
     pub(crate) body: Bytes,
+    /// What is to happen when the reply has been handed to the connection.
+    pub(crate) on_replied: OnReplied,
+}
+
+/// What is to happen when a reply has been handed to its connection. Where it is not, this is dropped
+/// with it, and does not happen.
+#[derive(Default)]
+pub(crate) struct OnReplied(Option<Box<dyn FnOnce() + Send>>);
+
+impl OnReplied {
+    pub(crate) fn new(action: impl FnOnce() + Send + 'static) -> Self {
+        Self(Some(Box::new(action)))
+    }
+
+    /// To be called by whoever handed out the reply.
+    pub(crate) fn replied(self) {
+        if let Some(action) = self.0 {
+            action();
+        }
+    }
 }
 
 /// The meta of a reply.
@@ -29,6 +49,7 @@ impl Outcome {
             code: 200,
             reply: Reply::Put(reply),
             body: Bytes::new(),
+            on_replied: OnReplied::default(),
         }
     }
 
@@ -37,6 +58,7 @@ impl Outcome {
             code: if reply.range.is_some() { 206 } else { 200 },
             reply: Reply::Object(reply),
             body,
+            on_replied: OnReplied::default(),
         }
     }
 
@@ -50,7 +72,13 @@ impl Outcome {
             code: error.reason.code(),
             reply: Reply::Error(error),
             body: Bytes::new(),
+            on_replied: OnReplied::default(),
         }
+    }
+
+    /// The same with something to happen when it has been handed to the connection.
+    pub(crate) fn on_replied(self, on_replied: OnReplied) -> Self {
+        Self { on_replied, ..self }
     }
 }
 

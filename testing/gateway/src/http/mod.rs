@@ -109,11 +109,14 @@ where
         Route::Metrics | Route::Faults => no_such_page(),
         Route::Put | Route::Object(_) | Route::Edge(_) => {
             let label = route.label(&method);
-            let outcome = match call(shared, &peer.reset, request).await {
+            let mut outcome = match call(shared, &peer.reset, request).await {
                 Ok(outcome) | Err(outcome) => outcome,
             };
             shared.metrics.call(label, outcome.code);
-            response::outcome(&method, outcome)
+            let on_replied = std::mem::take(&mut outcome.on_replied);
+            let response = response::outcome(&method, outcome);
+            on_replied.replied();
+            response
         }
     }
 }

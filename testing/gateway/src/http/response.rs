@@ -10,6 +10,7 @@ use hyper::header::{
 use hyper::{Method, Response, StatusCode};
 use ron_app_sdk::oap::{self, ErrorReply, ObjectReply, Reason};
 
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const BYTES: HeaderValue = HeaderValue::from_static("application/octet-stream");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
@@ -30,7 +31,15 @@ pub(super) fn outcome(method: &Method, outcome: Outcome) -> FullResponse {
             }
             response
         }
-        Reply::Put(_) | Reply::Raw(_) => new(status, JSON, outcome.reply.to_json().into()),
+        Reply::Put(receipt) => {
+            let mut response = new(status, JSON, outcome.reply.to_json().into());
+            if receipt.replayed {
+                let value = HeaderValue::from_static("true");
+                response.headers_mut().insert(REPLAYED, value);
+            }
+            response
+        }
+        Reply::Raw(_) => new(status, JSON, outcome.reply.to_json().into()),
         Reply::Error(error) => {
             let mut response = new(status, JSON, outcome.reply.to_json().into());
             if let (Reason::RangeNotSatisfiable, Some(size)) = (error.reason, error.size) {

@@ -1,14 +1,11 @@
 //! From an OAP request's head to a call that may be executed.
 
-use crate::engine::{Action, Call, Caller, Engine};
+use crate::engine::{Action, Call, Caller, Engine, LONGEST_CALL};
 use crate::metrics::CallLabel;
 use ron_app_sdk::oap::{CallContext, ErrorReply, Operation, Plane, Reason, RequestError};
 use ron_app_sdk::session::RequestHead;
 use ron_app_sdk::EdgePath;
 use std::time::{Duration, Instant};
-
-/// What a client may ask for: a call does not keep its memory for longer.
-const LONGEST_CALL: Duration = Duration::from_secs(3600);
 
 /// Checks a request that arrived at `now`, before its body is there.
 ///
@@ -98,12 +95,17 @@ mod tests {
     use super::*;
     use crate::config::GatewayConfig;
     use crate::engine::Backends;
+    use crate::metrics::Metrics;
     use crate::selection::Selection;
     use ron_app_sdk::oap::MAX_META;
 
     fn engine() -> Engine {
         let config = GatewayConfig::default();
-        Engine::new(Backends::in_memory(&config).unwrap(), &config.limits)
+        Engine::new(
+            Backends::in_memory(&config).unwrap(),
+            &config,
+            &Metrics::new(),
+        )
     }
 
     fn mint(engine: &Engine, caveats: &[&str]) -> Vec<u8> {

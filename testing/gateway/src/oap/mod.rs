@@ -316,6 +316,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     .answer(corr_id, outcome.code, meta, outcome.body);
             }
         }
+        outcome.on_replied.replied();
     }
 
     fn cancel(&mut self, corr_id: u64) {

@@ -9,6 +9,7 @@ mod fault_frames;
 mod fault_http;
 mod faults;
 mod http_face;
+mod idempotency;
 mod limits;
 mod support;
 mod token_command;

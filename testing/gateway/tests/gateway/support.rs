@@ -4,9 +4,10 @@ use bytes::Bytes;
 use ron_app_sdk::oap::hello::HelloRequest;
 use ron_app_sdk::oap::{CallContext, ErrorReply, ObjectReply, Operation, Plane, StoragePutReply};
 use ron_app_sdk::session::{Client, ClientEvent, Request};
-use ron_app_sdk::Capability;
+use ron_app_sdk::{AddrB3, Capability, IdemKey};
 use ron_gateway::certificates::{Authority, CertificateRequest, ServerIdentity};
-use ron_gateway::{Backends, Gateway, GatewayConfig};
+use ron_gateway::store::{MemoryStore, Object, ObjectStore, Part, PutError};
+use ron_gateway::{self as gateway, Backends, Gateway, GatewayConfig, ReadError, Selection};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use std::collections::HashMap;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::TlsConnector;
 
@@ -75,6 +77,50 @@ impl Fixture {
             answers: HashMap::new(),
         }
     }
+}
+
+/// A store whose puts wait to be let through.
+struct Gated {
+    store: Arc<MemoryStore>,
+    gate: Arc<Semaphore>,
+}
+
+impl ObjectStore for Gated {
+    fn put(
+        &self,
+        address: AddrB3,
+        body: Bytes,
+        deadline: Instant,
+    ) -> gateway::Answer<Result<(), PutError>> {
+        let (store, gate) = (Arc::clone(&self.store), Arc::clone(&self.gate));
+        gateway::Answer::pending(async move {
+            gate.acquire().await.unwrap().forget();
+            store.put(address, body, deadline).wait().await
+        })
+    }
+
+    fn head(&self, address: AddrB3) -> gateway::Answer<Result<Object, ReadError>> {
+        self.store.head(address)
+    }
+
+    fn read(
+        &self,
+        address: AddrB3,
+        selection: Selection,
+    ) -> gateway::Answer<Result<Part, ReadError>> {
+        self.store.read(address, selection)
+    }
+}
+
+/// A gateway whose puts wait for a permit each.
+pub(crate) async fn gated(config: GatewayConfig) -> (Fixture, Arc<Semaphore>) {
+    let gate = Arc::new(Semaphore::new(0));
+    let mut backends = Backends::in_memory(&config).unwrap();
+    backends.objects = Arc::new(Gated {
+        store: Arc::new(MemoryStore::new(1 << 20)),
+        gate: Arc::clone(&gate),
+    });
+    (Fixture::start_with(config, backends).await, gate)
 }
 
 pub(crate) fn connector(root: &[u8], alpn: &[&[u8]]) -> TlsConnector {
@@ -169,6 +215,24 @@ impl Connection {
         let mut meta = Vec::new();
         operation.encode(&context, &mut meta);
         self.send_meta(operation.plane(), &meta, body).await
+    }
+
+    /// Writes a put under an idempotency key; as [`Connection::send`].
+    pub(crate) async fn send_put(&mut self, key: &str, body: &[u8]) -> (usize, u64) {
+        let context = CallContext {
+            deadline_ms: MINUTE,
+            idem: Some(IdemKey::new(key).unwrap()),
+            attempt: 1,
+            traceparent: None,
+        };
+        let mut meta = Vec::new();
+        Operation::StoragePut.encode(&context, &mut meta);
+        self.send_meta(Plane::Storage, &meta, body).await
+    }
+
+    pub(crate) async fn put(&mut self, key: &str, body: &[u8]) -> Answer {
+        let (tag, _) = self.send_put(key, body).await;
+        self.answer(tag).await
     }
 
     pub(crate) async fn send_meta(

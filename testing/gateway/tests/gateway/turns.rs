@@ -1,13 +1,11 @@
 //! What lies between the limits: refusals before the body, turns among calls and clients, quiet ends.
 
-use crate::support::{connector, eventually, tls, within, Connection, Fixture, MINUTE};
-use bytes::Bytes;
+use crate::support::{self, connector, eventually, tls, within, Connection, Fixture, MINUTE};
 use ron_app_sdk::oap::{CallContext, Executed, Operation, Plane, Reason, MAX_BODY};
 use ron_app_sdk::session::Request;
 use ron_app_sdk::AddrB3;
 use ron_gateway::capability::KeyRing;
-use ron_gateway::store::{MemoryStore, Object, ObjectStore, Part, PutError};
-use ron_gateway::{Answer, Backends, GatewayConfig, Limits, ReadError, Selection};
+use ron_gateway::{GatewayConfig, Limits};
 use rustix::process::{kill_process, Pid, Signal};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::CertificateDer;
@@ -45,42 +43,12 @@ fn sample() -> Operation<'static> {
     }
 }
 
-/// A store whose puts wait to be let through.
-struct Gated {
-    store: Arc<MemoryStore>,
-    gate: Arc<Semaphore>,
-}
-
-impl ObjectStore for Gated {
-    fn put(&self, address: AddrB3, body: Bytes, deadline: Instant) -> Answer<Result<(), PutError>> {
-        let (store, gate) = (Arc::clone(&self.store), Arc::clone(&self.gate));
-        Answer::pending(async move {
-            gate.acquire().await.unwrap().forget();
-            store.put(address, body, deadline).wait().await
-        })
-    }
-
-    fn head(&self, address: AddrB3) -> Answer<Result<Object, ReadError>> {
-        self.store.head(address)
-    }
-
-    fn read(&self, address: AddrB3, selection: Selection) -> Answer<Result<Part, ReadError>> {
-        self.store.read(address, selection)
-    }
-}
-
 async fn gated(limits: Limits) -> (Fixture, Arc<Semaphore>) {
-    let config = GatewayConfig {
+    support::gated(GatewayConfig {
         limits,
         ..GatewayConfig::default()
-    };
-    let gate = Arc::new(Semaphore::new(0));
-    let mut backends = Backends::in_memory(&config).unwrap();
-    backends.objects = Arc::new(Gated {
-        store: Arc::new(MemoryStore::new(1 << 20)),
-        gate: Arc::clone(&gate),
-    });
-    (Fixture::start_with(config, backends).await, gate)
+    })
+    .await
 }
 
 /// Writes the first frame of a put of [`MAX_BODY`] bytes, and nothing more; its tag is 1000.
