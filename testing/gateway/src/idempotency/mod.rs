@@ -6,6 +6,8 @@
 
 mod config;
 mod key;
+#[cfg(test)]
+mod model;
 mod records;
 #[cfg(test)]
 mod tests;

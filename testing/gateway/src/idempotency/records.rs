@@ -30,7 +30,7 @@ pub(super) enum Begin<R> {
 }
 
 /// What is known about a mutation.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Progress<R> {
     /// The sender, if anybody waits, is dropped at the end.
     Running(Option<watch::Sender<()>>),
@@ -38,12 +38,14 @@ enum Progress<R> {
     InDoubt,
 }
 
+#[derive(Clone)]
 struct Record<R> {
     fingerprint: Fingerprint,
     progress: Progress<R>,
 }
 
 /// The records of all subjects.
+#[derive(Clone)]
 pub(super) struct Records<R> {
     limits: IdempotencyLimits,
     deduplication: Deduplication,
@@ -183,6 +185,30 @@ impl<R: Clone> Records<R> {
             }
         }
     }
+}
+
+#[cfg(test)]
+impl<R> Records<R> {
+    /// What is known about a key, in a form to compare.
+    pub(super) fn known(&self, key: &MutationKey) -> Option<Known<R>>
+    where
+        R: Clone,
+    {
+        let record = self.records.get(key)?;
+        Some(match &record.progress {
+            Progress::Running(_) => Known::Running,
+            Progress::Done(receipt) => Known::Done(receipt.clone()),
+            Progress::InDoubt => Known::InDoubt,
+        })
+    }
+}
+
+#[cfg(test)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Known<R> {
+    Running,
+    Done(R),
+    InDoubt,
 }
 
 #[cfg(test)]
