@@ -1,5 +1,7 @@
 # `make` lists what there is. `make demo` and `make test` are the two that matter.
 FILE ?= README.md
+# A seed with which the round below has a retry, a timeout and a replay to show.
+FAULTS = RON_GATEWAY_FAULT_5XX=0.2 RON_GATEWAY_FAULT_TIMEOUT=0.02 RON_GATEWAY_FAULT_SEED=32
 GATEWAY = target/release/ron-gateway dev --listen 127.0.0.1:0 --
 
 .PHONY: help demo test test-deep overhead lint tools tools-test
@@ -7,9 +9,11 @@ GATEWAY = target/release/ron-gateway dev --listen 127.0.0.1:0 --
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: tools ## Start a gateway, put a file (FILE=path) through it and read it back
+demo: tools ## Start a gateway, put a file (FILE=path) through it and back, then again with faults
 	@cargo build --quiet --release --locked -p ron-gateway -p quickstart
 	@$(GATEWAY) target/release/quickstart "$(FILE)"
+	@printf '\nThe same with 20 %% of answers 5xx and 2 %% missing:\n\n'
+	@$(FAULTS) $(GATEWAY) target/release/quickstart "$(FILE)"
 
 test: tools-test ## Run everything that must pass, with the time of each stage
 	@scripts/test.sh

@@ -39,8 +39,8 @@ async fn run(path: &str) -> Result<(), Box<dyn Error>> {
     };
     println!("{path} is {address}\n");
     println!(
-        "{:<22} {:<28} {:>9} {:>8} {:>11}",
-        "operation", "result", "bytes", "attempts", "time"
+        "{:<22} {:<28} {:>9} {:>8} {:>8} {:>12}",
+        "operation", "result", "bytes", "attempts", "replayed", "time"
     );
     row("storage_put", "stored", file.len(), report);
 
@@ -75,8 +75,9 @@ async fn run(path: &str) -> Result<(), Box<dyn Error>> {
 fn row(operation: &str, result: &str, bytes: usize, report: CallReport) {
     let time = format!("{:.3} ms", report.elapsed.as_secs_f64() * 1000.0);
     println!(
-        "{operation:<22} {result:<28} {bytes:>9} {:>8} {time:>11}",
-        report.attempts
+        "{operation:<22} {result:<28} {bytes:>9} {:>8} {:>8} {time:>12}",
+        report.attempts,
+        if report.replayed { "yes" } else { "no" }
     );
 }
 
