@@ -19,6 +19,7 @@
 //! takes over the roles, and a thread that waits for the socket, where it cannot be woken, looks regularly.
 
 mod exchange;
+mod limits;
 mod probe;
 mod state;
 mod ticket;
