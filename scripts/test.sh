@@ -26,7 +26,7 @@ overhead() {
 }
 
 demo() {
-    against_gateway target/release/quickstart README.md
+    make --no-print-directory demo
 }
 
 stage 'format' cargo fmt --all --check
