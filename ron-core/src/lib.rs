@@ -2,12 +2,13 @@
 //!
 //! Content-addressed **storage** and **edge** fetches with byte ranges, through one gateway, over TLS 1.3.
 //! Every call carries a [`Capability`] and a limit; every mutation carries an idempotency key; what is fetched
-//! by address is hashed and compared. [`RonAppSdk`] is for asynchronous applications,
-//! [`blocking::RonAppSdk`] for threads; both drive the connection themselves, without a task or thread
-//! in between.
+//! by address is hashed and compared; what fails for a moment is tried again. [`RonAppSdk`] is for
+//! asynchronous applications, [`blocking::RonAppSdk`] for threads; both drive the connection themselves,
+//! without a task or thread in between.
 //!
 //! Four floors, each using only those below it: the call (this level), the transport (sockets, TLS, the pool),
-//! the [`session`] (one connection as a state machine without I/O) and [`oap`] (the frames).
+//! the [`session`] (one connection as a state machine without I/O) and [`oap`] (the frames). What is tried
+//! again is decided beside them, in pure code.
 
 pub mod blocking;
 pub mod oap;
