@@ -1,5 +1,6 @@
 //! `AddrB3`: the address of an object is the BLAKE3 hash of its bytes.
 
+use crate::text;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::io;
@@ -121,19 +122,8 @@ impl Serialize for AddrB3 {
 
 impl<'de> Deserialize<'de> for AddrB3 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
-        impl serde::de::Visitor<'_> for Text {
-            type Value = AddrB3;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an address (b3: and 64 lowercase hexadecimal digits)")
-            }
-
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<AddrB3, E> {
-                text.parse().map_err(E::custom)
-            }
-        }
-        deserializer.deserialize_str(Text)
+        let expected = "an address (b3: and 64 lowercase hexadecimal digits)";
+        text::deserialize(deserializer, expected, str::parse)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Idempotency keys: one per logical mutation, the same on every attempt.
 
+use crate::text;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use zeroize::Zeroize;
@@ -32,13 +33,9 @@ impl IdemKey {
     /// # Errors
     /// [`IdemKeyError`] where the text breaks a rule.
     pub fn new(text: &str) -> Result<Self, IdemKeyError> {
-        if text.is_empty() || text.len() > MAX_IDEM_KEY {
-            return Err(IdemKeyError::Length(text.len()));
-        }
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._:~-".contains(&byte);
-        if !text.bytes().all(allowed) {
-            return Err(IdemKeyError::Character);
-        }
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._:~-".contains(&byte);
+        let errors = (IdemKeyError::Length, IdemKeyError::Character);
+        text::check_characters(text, MAX_IDEM_KEY, is_allowed, errors)?;
         let mut bytes = [0; MAX_IDEM_KEY];
         bytes[..text.len()].copy_from_slice(text.as_bytes());
         Ok(Self {
@@ -90,19 +87,7 @@ impl Serialize for IdemKey {
 
 impl<'de> Deserialize<'de> for IdemKey {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
-        impl serde::de::Visitor<'_> for Text {
-            type Value = IdemKey;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an idempotency key")
-            }
-
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<IdemKey, E> {
-                IdemKey::new(text).map_err(E::custom)
-            }
-        }
-        deserializer.deserialize_str(Text)
+        text::deserialize(deserializer, "an idempotency key", Self::new)
     }
 }
 

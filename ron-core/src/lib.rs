@@ -22,9 +22,12 @@ mod config;
 mod edge_path;
 mod error;
 mod idempotency;
+mod index;
+pub mod mailbox;
 mod planes;
 mod range;
 mod retry;
+mod text;
 mod transport;
 
 pub use address::{AddrB3, Address, AddressError, AddressHasher};
@@ -41,6 +44,11 @@ pub use config::{
 pub use edge_path::{EdgePath, EdgePathError, MAX_EDGE_PATH};
 pub use error::{ErrorKind, RetryRule, SdkError};
 pub use idempotency::{IdemKey, IdemKeyError, MAX_IDEM_KEY};
+pub use index::{Expected, IndexKey, IndexKeyError, MAX_INDEX_KEY};
+pub use mailbox::{
+    AttributeError, Attributes, DeadLetter, DeadReason, Lease, Mail, Message, Receipt, Receive,
+    Topic, TopicError,
+};
 pub use oap::{Executed, MAX_BODY};
 pub use planes::storage::UnverifiedRange;
 pub use planes::ObjectInfo;

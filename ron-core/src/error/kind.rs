@@ -179,7 +179,8 @@ const TABLE: [Row; 24] = [
         statuses: &[(409..=409, Never)],
         without_status: Never,
         executed: REPORTED,
-        check: "check that an idempotency key is used for one request only",
+        check:
+            "check that an idempotency key is used for one request only, and resolve the name again",
     },
     Row {
         kind: ErrorKind::RateLimited,
@@ -246,7 +247,7 @@ const TABLE: [Row; 24] = [
     Row {
         kind: ErrorKind::StaleLease,
         name: "StaleLease",
-        statuses: &[],
+        statuses: &[(410..=410, Never)],
         without_status: Never,
         executed: REPORTED,
         check: "acknowledge within the visibility, or extend it",
@@ -402,6 +403,8 @@ mod tests {
             (Reason::NotFound, ErrorKind::NotFound),
             (Reason::DeadlineExceeded, ErrorKind::DeadlineExceeded),
             (Reason::IdempotencyMismatch, ErrorKind::Conflict),
+            (Reason::UnexpectedValue, ErrorKind::Conflict),
+            (Reason::StaleLease, ErrorKind::StaleLease),
             (Reason::IdempotencyInProgress, ErrorKind::RateLimited),
             (Reason::TooLarge, ErrorKind::TooLarge),
             (Reason::RangeNotSatisfiable, ErrorKind::RangeNotSatisfiable),

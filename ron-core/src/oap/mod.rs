@@ -16,7 +16,10 @@ pub mod request;
 
 pub use decoder::{FrameDecoder, Part};
 pub use frame::{Flags, Frame, FrameError, Header};
-pub use reply::{ErrorReply, Executed, ObjectReply, Reason, StoragePutReply};
+pub use reply::{
+    EffectReply, ErrorReply, Executed, IndexResolveReply, MailboxReceiveReply, MailboxSendReply,
+    ObjectReply, Reason, ReceivedMessage, StoragePutReply,
+};
 pub use request::{CallContext, Operation, RequestError};
 
 /// The protocol version in every frame's `ver` field.
@@ -37,6 +40,12 @@ pub const MAX_META: usize = 16 * 1024;
 pub const MAX_BODY: usize = MAX_FRAME - 32 * 1024;
 /// Body bytes per frame as our senders split them, so that a large body never holds up a small call.
 pub const BODY_CHUNK: usize = 64 * 1024;
+/// The most messages that one `receive` may ask for.
+pub const MAX_BATCH: u16 = 64;
+/// The shortest and the longest visibility of a message, in milliseconds: 250 ms to 12 h.
+pub const VISIBILITY_MS: (u32, u32) = (250, 12 * 60 * 60 * 1000);
+/// The longest wait of a `receive`, in milliseconds.
+pub const MAX_WAIT_MS: u32 = 20_000;
 /// The code with which a gateway answers a cancelled call.
 pub const CODE_CANCELLED: u16 = 499;
 

@@ -1,6 +1,7 @@
 //! What a gateway says in a reply's meta.
 
 use crate::address::AddrB3;
+use crate::mailbox::{Attributes, DeadLetter, Token};
 use crate::range::ByteRange;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -45,6 +46,10 @@ pub enum Reason {
     DeadlineExceeded,
     /// 409: the same idempotency key came with another request.
     IdempotencyMismatch,
+    /// 409: the name stands for another address than was expected.
+    UnexpectedValue,
+    /// 410: the lease is not the message's own any more: it was delivered again, or given back.
+    StaleLease,
     /// 413: the body, object or range is longer than one envelope; `size` says how long.
     TooLarge,
     /// 416: the range starts past the object's end; `size` says where that is.
@@ -80,7 +85,8 @@ impl Reason {
             Self::CapabilityMissing | Self::CapabilityMalformed | Self::CapabilityDenied => 403,
             Self::NotFound | Self::UnknownOperation => 404,
             Self::DeadlineExceeded => 408,
-            Self::IdempotencyMismatch => 409,
+            Self::IdempotencyMismatch | Self::UnexpectedValue => 409,
+            Self::StaleLease => 410,
             Self::TooLarge => 413,
             Self::RangeNotSatisfiable => 416,
             Self::TooManyInFlight | Self::RateLimited | Self::IdempotencyInProgress => 429,
@@ -193,6 +199,74 @@ pub struct ObjectReply {
     /// With code 206: which bytes of the object the body is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub range: Option<ByteRange>,
+}
+
+/// The meta of a successful mailbox `send`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MailboxSendReply {
+    /// Always [`Executed::Yes`].
+    pub executed: Executed,
+    /// Whether this is the recorded result of an earlier attempt.
+    pub replayed: bool,
+    /// The message's id.
+    pub id: Token,
+}
+
+/// The meta of a successful mailbox `receive`. The body is the messages' bodies, one after the other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MailboxReceiveReply {
+    /// Always [`Executed::No`]: what is hidden comes back by itself.
+    pub executed: Executed,
+    /// Whether this is the batch of an earlier attempt.
+    pub replayed: bool,
+    /// The messages, the oldest first; none where there is none.
+    pub messages: Vec<ReceivedMessage>,
+}
+
+/// One message of a [`MailboxReceiveReply`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReceivedMessage {
+    /// Its id.
+    pub id: Token,
+    /// The right to acknowledge this delivery.
+    pub lease: Token,
+    /// Which delivery this is, from 1.
+    pub attempt: u32,
+    /// What it says beside its body.
+    #[serde(default, skip_serializing_if = "Attributes::is_empty")]
+    pub attrs: Attributes,
+    /// Its body's bytes.
+    pub len: u32,
+    /// The BLAKE3 address of its body.
+    pub address: AddrB3,
+    /// When it was taken, in milliseconds since 1970.
+    pub sent_at_ms: u64,
+    /// In a dead-letter topic: why it is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dead: Option<DeadLetter>,
+}
+
+/// The meta of a successful mailbox `ack`, `nack` or `extend`, and of an index `publish`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EffectReply {
+    /// Always [`Executed::Yes`].
+    pub executed: Executed,
+    /// Whether an earlier attempt had done it already.
+    pub replayed: bool,
+}
+
+/// The meta of a successful index `resolve`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IndexResolveReply {
+    /// Always [`Executed::No`]: a read has no effect.
+    pub executed: Executed,
+    /// What the name stands for.
+    pub address: AddrB3,
 }
 
 #[cfg(test)]

@@ -223,8 +223,8 @@ async fn each_refusal_leaves_the_connection_usable() {
         ),
         (
             Plane::Index,
-            r#"{"op":"resolve","deadline_ms":1000,"attempt":1}"#,
-            Reason::UnknownPlane,
+            r#"{"op":"forget","deadline_ms":1000,"attempt":1}"#,
+            Reason::UnknownOperation,
         ),
         (
             Plane::Storage,
