@@ -1,21 +1,13 @@
 //! `RonAppSdk`, the face of the SDK for asynchronous applications.
 
-use crate::address::{AddrB3, Address};
 use crate::call::{CallReport, CallSettings, Core, Plain, PlaneCall, Report, Reported};
-use crate::capability::CapabilitySource;
 use crate::config::SdkConfig;
-use crate::error::SdkError;
-use crate::idempotency::IdemKey;
-use crate::planes::storage::UnverifiedRange;
-use crate::planes::{edge, storage, ObjectInfo};
-use crate::range::ByteRange;
+use crate::operations::operations;
 use crate::retry::Random;
 use crate::transport::asynchronous::AsyncTransport;
-use bytes::Bytes;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// A client of one RON gateway.
 ///
@@ -86,82 +78,9 @@ impl RonAppSdk {
         calls.settings.idem = key;
         calls.storage_put(body).await
     }
-
-    /// Fetches an object. Its bytes are hashed and compared with the address.
-    ///
-    /// # Errors
-    /// `NotFound`, `TooLarge` for an object above 1,015,808 bytes (fetch ranges of it instead),
-    /// `IntegrityMismatch`, and whatever can befall any call.
-    pub async fn storage_get(
-        &self,
-        capability: impl Into<CapabilitySource>,
-        address: impl Into<Address>,
-        limit: Duration,
-    ) -> Result<Bytes, SdkError> {
-        let calls = self.with(capability).timeout(limit);
-        calls.storage_get(address).await
-    }
-
-    /// Fetches a part of an object, which cannot be verified; see [`UnverifiedRange`].
-    ///
-    /// # Errors
-    /// `NotFound`, `RangeNotSatisfiable`, `TooLarge` for a range above 1,015,808 bytes, and whatever can
-    /// befall any call.
-    pub async fn storage_get_range(
-        &self,
-        capability: impl Into<CapabilitySource>,
-        address: impl Into<Address>,
-        range: ByteRange,
-        limit: Duration,
-    ) -> Result<UnverifiedRange, SdkError> {
-        let calls = self.with(capability).timeout(limit);
-        calls.storage_get_range(address, range).await
-    }
-
-    /// Asks for an object's size.
-    ///
-    /// # Errors
-    /// `NotFound`, and whatever can befall any call.
-    pub async fn storage_head(
-        &self,
-        capability: impl Into<CapabilitySource>,
-        address: impl Into<Address>,
-        limit: Duration,
-    ) -> Result<ObjectInfo, SdkError> {
-        let calls = self.with(capability).timeout(limit);
-        calls.storage_head(address).await
-    }
-
-    /// Fetches the object at a path, or a range of it that ends at the object's end at the latest.
-    ///
-    /// # Errors
-    /// `NotFound`, `RangeNotSatisfiable`, `TooLarge` above 1,015,808 bytes, and whatever can befall any
-    /// call.
-    pub async fn edge_get(
-        &self,
-        capability: impl Into<CapabilitySource>,
-        path: &str,
-        range: Option<ByteRange>,
-        limit: Duration,
-    ) -> Result<Bytes, SdkError> {
-        let calls = self.with(capability).timeout(limit);
-        calls.edge_get(path, range).await
-    }
-
-    /// Asks for the size and address of the object at a path.
-    ///
-    /// # Errors
-    /// `NotFound`, and whatever can befall any call.
-    pub async fn edge_head(
-        &self,
-        capability: impl Into<CapabilitySource>,
-        path: &str,
-        limit: Duration,
-    ) -> Result<ObjectInfo, SdkError> {
-        let calls = self.with(capability).timeout(limit);
-        calls.edge_head(path).await
-    }
 }
+
+operations!([async] [.await]);
 
 impl fmt::Debug for RonAppSdk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -233,61 +152,6 @@ impl<'a, R: Report> Calls<'a, R> {
     pub async fn storage_put(&self, body: impl Into<Bytes>) -> Result<R::Output<AddrB3>, SdkError> {
         let verify = self.core.config.cache.verify_puts;
         self.run(storage::Put::new(body.into(), verify)?).await
-    }
-
-    /// [`RonAppSdk::storage_get`]
-    ///
-    /// # Errors
-    /// As there.
-    pub async fn storage_get(
-        &self,
-        address: impl Into<Address>,
-    ) -> Result<R::Output<Bytes>, SdkError> {
-        self.run(storage::Get::new(address.into())?).await
-    }
-
-    /// [`RonAppSdk::storage_get_range`]
-    ///
-    /// # Errors
-    /// As there.
-    pub async fn storage_get_range(
-        &self,
-        address: impl Into<Address>,
-        range: ByteRange,
-    ) -> Result<R::Output<UnverifiedRange>, SdkError> {
-        self.run(storage::GetRange::new(address.into(), range)?)
-            .await
-    }
-
-    /// [`RonAppSdk::storage_head`]
-    ///
-    /// # Errors
-    /// As there.
-    pub async fn storage_head(
-        &self,
-        address: impl Into<Address>,
-    ) -> Result<R::Output<ObjectInfo>, SdkError> {
-        self.run(storage::Head::new(address.into())?).await
-    }
-
-    /// [`RonAppSdk::edge_get`]
-    ///
-    /// # Errors
-    /// As there.
-    pub async fn edge_get(
-        &self,
-        path: &str,
-        range: Option<ByteRange>,
-    ) -> Result<R::Output<Bytes>, SdkError> {
-        self.run(edge::Get::new(path, range)?).await
-    }
-
-    /// [`RonAppSdk::edge_head`]
-    ///
-    /// # Errors
-    /// As there.
-    pub async fn edge_head(&self, path: &str) -> Result<R::Output<ObjectInfo>, SdkError> {
-        self.run(edge::Head::new(path)?).await
     }
 
     async fn run<C: PlaneCall + Sync>(&self, call: C) -> Result<R::Output<C::Output>, SdkError> {

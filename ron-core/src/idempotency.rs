@@ -1,5 +1,6 @@
 //! Idempotency keys: one per logical mutation, the same on every attempt.
 
+use crate::error::{ErrorKind, SdkError};
 use crate::text;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
@@ -59,6 +60,12 @@ impl IdemKey {
         }
         random.zeroize();
         Ok(Self { bytes, len: 32 })
+    }
+
+    /// A fresh key, for a call.
+    pub(crate) fn fresh() -> Result<Self, SdkError> {
+        Self::random()
+            .map_err(|error| SdkError::new(ErrorKind::Internal, format!("no randomness: {error}")))
     }
 
     /// The key itself. Keep it out of logs.

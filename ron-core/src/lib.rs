@@ -24,6 +24,7 @@ mod error;
 mod idempotency;
 mod index;
 pub mod mailbox;
+mod operations;
 mod planes;
 mod range;
 mod retry;

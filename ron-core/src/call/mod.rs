@@ -10,7 +10,7 @@ use crate::capability::{Capability, CapabilitySource, Wanted};
 use crate::config::{check_duration, SdkConfig, CALL_LIMIT};
 use crate::error::{ErrorKind, SdkError};
 use crate::idempotency::IdemKey;
-use crate::oap::{CallContext, Executed, Operation};
+use crate::oap::{CallContext, EffectReply, Executed, Operation};
 use crate::retry::{
     attempt_timeout, Backoff, CallPolicy, Cause, GaveUp, Next, Random, RetryBudget,
 };
@@ -29,6 +29,21 @@ pub(crate) trait PlaneCall {
 
     /// What to ask the gateway for.
     fn operation(&self) -> Operation<'_>;
+
+    /// What to ask the gateway for where the call has so much time left.
+    fn operation_within(&self, _left: Duration) -> Operation<'_> {
+        self.operation()
+    }
+
+    /// Takes from the capability what the call needs to know of it, before the first attempt.
+    fn bind(&mut self, _capability: &Capability) -> Result<(), SdkError> {
+        Ok(())
+    }
+
+    /// For how long the gateway is asked to wait before it answers, where the call has so much time left.
+    fn wait(&self, _left: Duration) -> Duration {
+        Duration::ZERO
+    }
 
     /// The request's body.
     fn body(&self) -> &[u8] {
@@ -53,6 +68,17 @@ impl<T> Answer<T> {
             value,
             executed: Executed::No,
             replayed: false,
+        }
+    }
+}
+
+impl Answer<()> {
+    /// Of a mutation that returns nothing.
+    pub(crate) const fn of_effect(effect: EffectReply) -> Self {
+        Self {
+            value: (),
+            executed: effect.executed,
+            replayed: effect.replayed,
         }
     }
 }
@@ -113,21 +139,22 @@ impl<T> Core<T> {
             idem,
         } = settings;
         check_duration("timeout", limit, CALL_LIMIT)?;
-        let is_mutation = call.operation().is_mutation();
+        let (is_read, is_keyed) = {
+            let operation = call.operation();
+            (!operation.is_mutation(), operation.is_keyed())
+        };
         let idem = match idem {
             Some(key) => Some(key),
-            None if is_mutation && self.config.idempotency.enabled => {
-                Some(IdemKey::random().map_err(|error| {
-                    SdkError::new(ErrorKind::Internal, format!("no randomness: {error}"))
-                })?)
-            }
+            None if is_keyed && self.config.idempotency.enabled => Some(IdemKey::fresh()?),
             None => None,
         };
+        // What takes no key can be repeated as it is.
+        let is_repeatable = idem.is_some() || !is_keyed;
         let _open = OpenCall::count_in(&self.calls)?;
-        Ok(Running {
+        let mut running = Running {
             retry: &self.retry,
-            policy: CallPolicy::new(!is_mutation, idem.is_some(), started, limit),
-            token: source.token().ok().map(|token| (token.clone(), 0)),
+            policy: CallPolicy::new(is_read, is_repeatable, started, limit),
+            token: None,
             source,
             expired: None,
             call,
@@ -140,7 +167,11 @@ impl<T> Core<T> {
             started,
             limit,
             _open,
-        })
+        };
+        if let Ok(token) = running.source.token().cloned() {
+            running.use_token((token, 0))?;
+        }
+        Ok(running)
     }
 }
 
@@ -196,10 +227,7 @@ impl<C: PlaneCall> Running<'_, C> {
         answer: Option<Result<(Capability, u64), SdkError>>,
     ) -> Result<(), SdkError> {
         let failure = match answer {
-            Some(Ok(token)) => {
-                self.token = Some(token);
-                return Ok(());
-            }
+            Some(Ok(token)) => return self.use_token(token),
             Some(Err(error)) => match self.expired.take() {
                 Some((expired, _)) => expired.with_source(error),
                 None => error,
@@ -210,6 +238,12 @@ impl<C: PlaneCall> Running<'_, C> {
             ),
         };
         Err(self.final_error(failure, None))
+    }
+
+    fn use_token(&mut self, token: (Capability, u64)) -> Result<(), SdkError> {
+        self.call.bind(&token.0)?;
+        self.token = Some(token);
+        Ok(())
     }
 
     fn begin_attempt(&mut self) {
@@ -223,18 +257,21 @@ impl<C: PlaneCall> Running<'_, C> {
             deadline_ms,
             ..self.context.clone()
         };
-        self.call.operation().encode(&context, out);
+        let left = Duration::from_millis(deadline_ms.into());
+        self.call.operation_within(left).encode(&context, out);
     }
 
     /// What the transport needs to know, with [`Running::write_meta`] as `write_meta`.
     fn exchange<'a>(&'a self, write_meta: &'a (dyn Fn(u32, &mut Vec<u8>) + Sync)) -> Exchange<'a> {
+        let deadline = self.policy.deadline();
+        let left = deadline.saturating_duration_since(Instant::now());
         Exchange {
             plane: self.call.operation().plane(),
             capability: self.token.as_ref().map_or(&[], |(token, _)| token.expose()),
             write_meta,
             body: self.call.body(),
-            deadline: self.policy.deadline(),
-            answer_within: attempt_timeout(self.limit),
+            deadline,
+            answer_within: attempt_timeout(self.limit) + self.call.wait(left),
             dial_by: self.policy.dial_by(),
         }
     }

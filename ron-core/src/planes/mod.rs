@@ -1,9 +1,11 @@
 //! Thin typed operations, one module per plane.
 
 pub(crate) mod edge;
+pub(crate) mod index;
+pub(crate) mod mailbox;
 pub(crate) mod storage;
 
-use crate::address::AddrB3;
+use crate::address::{AddrB3, Address};
 use crate::error::{ErrorKind, SdkError};
 use crate::oap::{ObjectReply, MAX_BODY};
 use crate::range::ByteRange;
@@ -39,6 +41,17 @@ fn check_range(range: ByteRange) -> Result<ByteRange, SdkError> {
         ));
     }
     Ok(range)
+}
+
+fn check_address(address: Address) -> Result<AddrB3, SdkError> {
+    address
+        .0
+        .map_err(|rule| SdkError::invalid(ErrorKind::SchemaViolation, "address", rule))
+}
+
+/// The gateway's answer is not what the operation's answers are.
+fn schema_violation(why: &str) -> SdkError {
+    SdkError::new(ErrorKind::SchemaViolation, why)
 }
 
 /// Reads a successful reply's meta.

@@ -1,6 +1,6 @@
 //! Storage: objects under the BLAKE3 hash of their bytes.
 
-use super::{check_range, read_meta, read_object, ObjectInfo};
+use super::{check_address, check_range, read_meta, read_object, ObjectInfo};
 use crate::address::{AddrB3, Address};
 use crate::call::{Answer, PlaneCall};
 use crate::error::{ErrorKind, SdkError};
@@ -172,10 +172,4 @@ fn check_answers_for(address: AddrB3, object: &ObjectReply) -> Result<(), SdkErr
     }
     let message = "the gateway answered for another object";
     Err(SdkError::new(ErrorKind::IntegrityMismatch, message))
-}
-
-fn check_address(address: Address) -> Result<AddrB3, SdkError> {
-    address
-        .0
-        .map_err(|rule| SdkError::invalid(ErrorKind::SchemaViolation, "address", rule))
 }

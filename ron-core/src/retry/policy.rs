@@ -70,13 +70,18 @@ pub(crate) struct CallPolicy {
 }
 
 impl CallPolicy {
-    /// A read, or a mutation with an idempotency key or without.
-    pub(crate) fn new(is_read: bool, is_keyed: bool, started: Instant, limit: Duration) -> Self {
+    /// A read, or a mutation that can be repeated or cannot.
+    pub(crate) fn new(
+        is_read: bool,
+        is_repeatable: bool,
+        started: Instant,
+        limit: Duration,
+    ) -> Self {
         Self {
             deadline: started + limit,
             dial_by: started + limit * 3 / 5,
             is_read,
-            is_repeatable: is_read || is_keyed,
+            is_repeatable: is_read || is_repeatable,
             attempts: 0,
             executed: Executed::No,
             has_refreshed: false,
