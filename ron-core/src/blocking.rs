@@ -1,18 +1,23 @@
 //! `blocking::RonAppSdk`, the face of the SDK for threads: no runtime, no hop to another thread.
 
-use crate::call::{CallReport, CallSettings, Core, Plain, PlaneCall, Report, Reported};
+use crate::call::{
+    CallReport, CallSettings, ClientStats, Core, Plain, PlaneCall, Report, Reported,
+};
 use crate::config::SdkConfig;
 use crate::operations::operations;
 use crate::retry::Random;
 use crate::transport::blocking::BlockingTransport;
 use std::fmt;
 use std::marker::PhantomData;
+use std::mem;
 use std::sync::Arc;
 
 /// A client of one RON gateway.
 ///
 /// Cloning is cheap; all clones share their connections, also between threads. A call blocks its thread and
 /// waits for the socket itself; it needs no asynchronous runtime, and must not be made from a task of one.
+///
+/// After a fork, the child's calls with its parent's clients fail as `ForkDetected`; it makes new ones.
 ///
 /// ```
 /// # fn example(capability: ron_app_sdk::Capability) -> Result<(), ron_app_sdk::SdkError> {
@@ -56,6 +61,19 @@ impl RonAppSdk {
         }
     }
 
+    /// Closes the client: it takes no more calls, waits for up to `limit` for those that are open, and ends those
+    /// that are open then as `Closed`. Returns how many that were. All clones are closed with it.
+    ///
+    /// A client need not be closed: dropping the last clone ends its connections, and never waits.
+    pub fn close(&self, limit: Duration) -> usize {
+        self.0.close(limit)
+    }
+
+    /// What the client has at the moment.
+    pub fn stats(&self) -> ClientStats {
+        self.0.stats()
+    }
+
     /// Calls that are open at the moment, those included that wait for a slot or for their next attempt.
     pub fn open_calls(&self) -> usize {
         self.0.open_calls()
@@ -81,6 +99,15 @@ impl RonAppSdk {
 }
 
 operations!([] []);
+
+impl Drop for RonAppSdk {
+    fn drop(&mut self) {
+        if self.0.is_inherited() {
+            // The sockets and threads are the parent's: nothing of them may be dropped here.
+            mem::forget(Arc::clone(&self.0));
+        }
+    }
+}
 
 impl fmt::Debug for RonAppSdk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

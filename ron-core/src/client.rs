@@ -1,18 +1,25 @@
 //! `RonAppSdk`, the face of the SDK for asynchronous applications.
 
-use crate::call::{CallReport, CallSettings, Core, Plain, PlaneCall, Report, Reported};
+use crate::call::{
+    CallReport, CallSettings, ClientStats, Core, Plain, PlaneCall, Report, Reported,
+};
 use crate::config::SdkConfig;
 use crate::operations::operations;
 use crate::retry::Random;
 use crate::transport::asynchronous::AsyncTransport;
 use std::fmt;
 use std::marker::PhantomData;
+use std::mem;
 use std::sync::Arc;
 
 /// A client of one RON gateway.
 ///
-/// Cloning is cheap; all clones share their connections. Calls run in the caller's own task, within a tokio
-/// runtime whose I/O and time drivers are enabled. Dropping a call's future cancels the call.
+/// Cloning is cheap; all clones share their connections. Calls run where they are polled, and dropping a call's
+/// future cancels the call. Within a tokio runtime, whose I/O and time drivers have to be enabled, they wait with
+/// its help. Elsewhere they wait with that of a runtime of the SDK's own: a thread that the first such call
+/// starts, that all clients of the process share, and that stops with the last of them.
+///
+/// After a fork, the child's calls with its parent's clients fail as `ForkDetected`; it makes new ones.
 ///
 /// ```
 /// # async fn example(capability: ron_app_sdk::Capability) -> Result<(), ron_app_sdk::SdkError> {
@@ -56,6 +63,19 @@ impl RonAppSdk {
         }
     }
 
+    /// Closes the client: it takes no more calls, waits for up to `limit` for those that are open, and ends those
+    /// that are open then as `Closed`. Returns how many that were. All clones are closed with it.
+    ///
+    /// A client need not be closed: dropping the last clone ends its connections, and never waits.
+    pub async fn close(&self, limit: Duration) -> usize {
+        self.0.close(limit).await
+    }
+
+    /// What the client has at the moment.
+    pub fn stats(&self) -> ClientStats {
+        self.0.stats()
+    }
+
     /// Calls that are open at the moment, those included that wait for a slot or for their next attempt.
     pub fn open_calls(&self) -> usize {
         self.0.open_calls()
@@ -81,6 +101,15 @@ impl RonAppSdk {
 }
 
 operations!([async] [.await]);
+
+impl Drop for RonAppSdk {
+    fn drop(&mut self) {
+        if self.0.is_inherited() {
+            // The sockets and threads are the parent's: nothing of them may be dropped here.
+            mem::forget(Arc::clone(&self.0));
+        }
+    }
+}
 
 impl fmt::Debug for RonAppSdk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -26,13 +26,15 @@ mod index;
 pub mod mailbox;
 mod operations;
 mod planes;
+mod process;
 mod range;
 mod retry;
+mod runtime;
 mod text;
 mod transport;
 
 pub use address::{AddrB3, Address, AddressError, AddressHasher};
-pub use call::{CallReport, Plain, Report, Reported};
+pub use call::{CallReport, ClientStats, Plain, Report, Reported};
 pub use capability::{
     Capability, CapabilityProvider, CapabilitySource, Caveat, Macaroon, MacaroonError,
     CAPABILITY_VARIABLE,

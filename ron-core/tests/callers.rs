@@ -460,17 +460,3 @@ fn a_client_outlives_the_runtimes_of_its_connections() {
         std::thread::sleep(Duration::from_millis(10));
     }
 }
-
-#[test]
-fn without_a_runtime_the_asynchronous_client_says_so() {
-    let gateway = TestGateway::start();
-    let sdk = block_on(gateway.sdk());
-    let mut call = pin!(sdk.storage_get(capability(), AddrB3::of(b"x"), LIMIT));
-    let mut context = std::task::Context::from_waker(futures_util::task::noop_waker_ref());
-    let Poll::Ready(result) = call.as_mut().poll(&mut context) else {
-        panic!("it waits for a runtime that is not there");
-    };
-    let error = result.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Config);
-    assert!(error.to_string().contains("tokio runtime"), "{error}");
-}

@@ -1,10 +1,12 @@
 //! A call that waits in a task.
 
-use super::{CallReport, CallSettings, Conclusion, Core, PlaneCall, Running};
+use super::{CallReport, CallSettings, ClientStats, Conclusion, Core, PlaneCall, Running};
 use crate::error::SdkError;
 use crate::transport::asynchronous::AsyncTransport;
 use std::future::poll_fn;
-use tokio::time::{sleep, timeout_at};
+use std::time::Duration;
+use tokio::runtime::Id;
+use tokio::time::{sleep, timeout, timeout_at};
 
 impl Core<AsyncTransport> {
     /// Makes a call, with as many attempts as it takes and may have.
@@ -14,9 +16,18 @@ impl Core<AsyncTransport> {
         call: C,
     ) -> Result<(C::Output, CallReport), SdkError> {
         let mut running = self.begin(settings, call)?;
-        let home = AsyncTransport::home()?;
+        let home = self.transport.home()?;
+        let attempts = self.attempts(&mut running, home.id());
+        home.run(self.origin, attempts).await
+    }
+
+    async fn attempts<C: PlaneCall + Sync>(
+        &self,
+        running: &mut Running<'_, C>,
+        home: Id,
+    ) -> Result<(C::Output, CallReport), SdkError> {
         loop {
-            wait_for_token(&mut running).await?;
+            wait_for_token(running).await?;
             running.begin_attempt();
             let result = {
                 let write_meta = |left, out: &mut Vec<u8>| running.write_meta(left, out);
@@ -35,6 +46,37 @@ impl Core<AsyncTransport> {
                 }
             }
         }
+    }
+}
+
+impl Core<AsyncTransport> {
+    /// Takes no more calls, waits for those that are open, and ends those that are after `limit`. Returns how many
+    /// that were.
+    pub(crate) async fn close(&self, limit: Duration) -> usize {
+        if self.is_inherited() {
+            return 0;
+        }
+        self.calls.close();
+        let mut all_ended = self.calls.all_ended();
+        let all_ended = poll_fn(|context| all_ended.poll(context.waker()));
+        if self.open_calls() > 0 {
+            // There is a runtime: the open calls have one.
+            if let Ok(home) = self.transport.home() {
+                let ended = async {
+                    let _too_late = timeout(limit, all_ended).await;
+                    Ok(())
+                };
+                let _forked = home.run(self.origin, ended).await;
+            }
+        }
+        let left = self.open_calls();
+        self.transport.close();
+        left
+    }
+
+    /// What there is at the moment.
+    pub(crate) fn stats(&self) -> ClientStats {
+        self.stats_with(|| self.transport.stats())
     }
 }
 

@@ -1,11 +1,11 @@
 //! A call that blocks its thread.
 
-use super::{CallReport, CallSettings, Conclusion, Core, PlaneCall, Running};
+use super::{CallReport, CallSettings, ClientStats, Conclusion, Core, PlaneCall, Running};
 use crate::error::SdkError;
 use crate::transport::blocking::{thread_waker, BlockingTransport};
 use std::task::Poll;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 impl Core<BlockingTransport> {
     /// Makes a call, with as many attempts as it takes and may have.
@@ -35,6 +35,34 @@ impl Core<BlockingTransport> {
                 }
             }
         }
+    }
+}
+
+impl Core<BlockingTransport> {
+    /// Takes no more calls, waits for those that are open, and ends those that are after `limit`. Returns how many
+    /// that were.
+    pub(crate) fn close(&self, limit: Duration) -> usize {
+        if self.is_inherited() {
+            return 0;
+        }
+        self.calls.close();
+        let mut all_ended = self.calls.all_ended();
+        let (waker, start) = (thread_waker(), Instant::now());
+        while all_ended.poll(&waker).is_pending() {
+            let left = limit.saturating_sub(start.elapsed());
+            if left.is_zero() {
+                break;
+            }
+            thread::park_timeout(left);
+        }
+        let left = self.open_calls();
+        self.transport.close();
+        left
+    }
+
+    /// What there is at the moment.
+    pub(crate) fn stats(&self) -> ClientStats {
+        self.stats_with(|| self.transport.stats())
     }
 }
 

@@ -2,25 +2,28 @@
 
 mod asynchronous;
 mod blocking;
+mod open_calls;
 mod report;
+mod stats;
 
+use open_calls::{OpenCall, OpenCalls};
+
+pub(crate) use open_calls::closed;
 pub use report::{CallReport, Plain, Report, Reported};
+pub use stats::ClientStats;
 
 use crate::capability::{Capability, CapabilitySource, Wanted};
 use crate::config::{check_duration, SdkConfig, CALL_LIMIT};
 use crate::error::{ErrorKind, SdkError};
 use crate::idempotency::IdemKey;
 use crate::oap::{CallContext, EffectReply, Executed, Operation};
+use crate::process::Origin;
 use crate::retry::{
     attempt_timeout, Backoff, CallPolicy, Cause, GaveUp, Next, Random, RetryBudget,
 };
 use crate::transport::{ConnectionId, Exchange, Failure, Reply};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// Calls of one client that are open or wait for a slot: 1,024 in flight and 16,384 behind them.
-const MAX_CALLS: usize = 1024 + 16_384;
 
 /// An operation of a plane: what it sends and what it makes of the answer.
 pub(crate) trait PlaneCall {
@@ -96,7 +99,8 @@ pub(crate) struct Core<T> {
     pub(crate) config: SdkConfig,
     pub(crate) transport: T,
     retry: Retry,
-    calls: AtomicUsize,
+    calls: OpenCalls,
+    origin: Origin,
 }
 
 /// What the retries of all calls share.
@@ -117,13 +121,30 @@ impl<T> Core<T> {
             },
             config,
             transport,
-            calls: AtomicUsize::new(0),
+            calls: OpenCalls::default(),
+            origin: Origin::here(),
         }
     }
 
     /// Calls that are open or wait for a slot.
     pub(crate) fn open_calls(&self) -> usize {
-        self.calls.load(Ordering::Relaxed)
+        self.calls.count()
+    }
+
+    /// Whether a process that is not the client's own drops it: then nothing of it may be dropped.
+    pub(crate) fn is_inherited(&self) -> bool {
+        !self.origin.is_here()
+    }
+
+    /// What there is at the moment; `transport` adds what it has. Nothing in a forked child.
+    fn stats_with(&self, transport: impl FnOnce() -> ClientStats) -> ClientStats {
+        if self.is_inherited() {
+            return ClientStats::default();
+        }
+        ClientStats {
+            open_calls: self.open_calls(),
+            ..transport()
+        }
     }
 
     /// Checks the settings and counts the call in, before any I/O.
@@ -132,6 +153,7 @@ impl<T> Core<T> {
         settings: CallSettings,
         call: C,
     ) -> Result<Running<'_, C>, SdkError> {
+        self.origin.check()?;
         let started = Instant::now();
         let CallSettings {
             capability: source,
@@ -139,6 +161,7 @@ impl<T> Core<T> {
             idem,
         } = settings;
         check_duration("timeout", limit, CALL_LIMIT)?;
+        source.check_origin()?;
         let (is_read, is_keyed) = {
             let operation = call.operation();
             (!operation.is_mutation(), operation.is_keyed())
@@ -150,7 +173,7 @@ impl<T> Core<T> {
         };
         // What takes no key can be repeated as it is.
         let is_repeatable = idem.is_some() || !is_keyed;
-        let _open = OpenCall::count_in(&self.calls)?;
+        let _open = self.calls.enter()?;
         let mut running = Running {
             retry: &self.retry,
             policy: CallPolicy::new(is_read, is_repeatable, started, limit),
@@ -340,44 +363,5 @@ impl<C: PlaneCall> Running<'_, C> {
         error
             .with_executed(self.policy.executed())
             .with_attempts(self.policy.attempts(), gave_up)
-    }
-}
-
-/// Counts a call as open until it is dropped.
-struct OpenCall<'a>(&'a AtomicUsize);
-
-impl<'a> OpenCall<'a> {
-    fn count_in(calls: &'a AtomicUsize) -> Result<Self, SdkError> {
-        let open = Self(calls);
-        if calls.fetch_add(1, Ordering::Relaxed) < MAX_CALLS {
-            Ok(open)
-        } else {
-            Err(SdkError::new(
-                ErrorKind::Busy,
-                format!("{MAX_CALLS} calls of this client are open or waiting already"),
-            ))
-        }
-    }
-}
-
-impl Drop for OpenCall<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn calls_beyond_the_limit_are_refused_and_the_count_returns_to_zero() {
-        let calls = AtomicUsize::new(MAX_CALLS - 1);
-        let last = OpenCall::count_in(&calls).unwrap();
-        let refused = OpenCall::count_in(&calls).err().unwrap();
-        assert_eq!(refused.kind(), ErrorKind::Busy);
-        drop(last);
-        assert_eq!(calls.load(Ordering::Relaxed), MAX_CALLS - 1);
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Capability;
 use crate::error::{ErrorKind, SdkError};
+use crate::process::Origin;
 use slab::Slab;
 use std::error::Error;
 use std::fmt;
@@ -42,7 +43,8 @@ where
     }
 }
 
-/// Where a call takes its capability from. Clones share what a provider has handed out.
+/// Where a call takes its capability from. Clones share what a provider has handed out. After a fork, a child
+/// needs a new one where it comes from a provider.
 #[derive(Clone)]
 pub struct CapabilitySource(Source);
 
@@ -58,6 +60,7 @@ impl CapabilitySource {
     pub fn provider(provider: impl CapabilityProvider) -> Self {
         Self(Source::Provided(Arc::new(Provided {
             provider: Box::new(provider),
+            origin: Origin::here(),
             state: Mutex::new(State {
                 token: None,
                 round: 0,
@@ -72,6 +75,14 @@ impl CapabilitySource {
     pub fn file(path: impl Into<PathBuf>) -> Self {
         let path = path.into();
         Self::provider(move || Ok(Capability::from_file(&path)?))
+    }
+
+    /// Refuses a provider of this process's parent: who was asking it there is not here.
+    pub(crate) fn check_origin(&self) -> Result<(), SdkError> {
+        match &self.0 {
+            Source::Token(_) => Ok(()),
+            Source::Provided(provided) => provided.origin.check(),
+        }
     }
 
     /// The fixed token, or the provider to ask.
@@ -113,6 +124,8 @@ impl From<&CapabilitySource> for CapabilitySource {
 /// A provider, and what it has handed out.
 pub(crate) struct Provided {
     provider: Box<dyn CapabilityProvider>,
+    /// Where the threads are that may be asking it.
+    origin: Origin,
     state: Mutex<State>,
 }
 
@@ -178,7 +191,7 @@ impl Wanted {
 
 impl Drop for Wanted {
     fn drop(&mut self) {
-        if let Some(key) = self.key {
+        if let Some(key) = self.key.filter(|_| self.provided.origin.is_here()) {
             self.provided.lock().waiters.try_remove(key);
         }
     }

@@ -4,14 +4,17 @@ use super::connection::{Connection, ConnectionId, Exchange, Failure, Reply, Step
 use super::pool::{Acquired, Pool};
 use super::socket::{prepare, TaskSocket};
 use super::{resolve, Dialer};
+use crate::call::ClientStats;
 use crate::config::SdkConfig;
 use crate::error::{ErrorKind, SdkError};
 use crate::oap::hello::HelloRequest;
+use crate::process::Origin;
 use crate::retry::Random;
+use crate::runtime::SharedRuntime;
 use std::future::{poll_fn, Future};
 use std::io;
 use std::pin::{pin, Pin};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
@@ -28,6 +31,43 @@ pub(crate) struct AsyncTransport {
     dialer: Dialer,
     pool: Pool<TaskSocket>,
     hello: HelloRequest,
+    /// From the first call on that needs it. The last field: it goes after the connections.
+    own: OnceLock<Arc<SharedRuntime>>,
+}
+
+/// With whose help a call waits.
+pub(crate) enum Home {
+    /// The caller's runtime.
+    Callers(Id),
+    /// The SDK's own: the caller has none.
+    Own(Handle),
+}
+
+impl Home {
+    pub(crate) fn id(&self) -> Id {
+        match self {
+            Self::Callers(id) => *id,
+            Self::Own(handle) => handle.id(),
+        }
+    }
+
+    /// Polls a call in the presence of that runtime; not in a child of the process in which it was made.
+    pub(crate) async fn run<T>(
+        &self,
+        origin: Origin,
+        call: impl Future<Output = Result<T, SdkError>>,
+    ) -> Result<T, SdkError> {
+        let mut call = pin!(call);
+        poll_fn(|context| {
+            origin.check()?;
+            let _entered = match self {
+                Self::Callers(_) => None,
+                Self::Own(handle) => Some(handle.enter()),
+            };
+            call.as_mut().poll(context)
+        })
+        .await
+    }
 }
 
 impl AsyncTransport {
@@ -36,23 +76,38 @@ impl AsyncTransport {
             dialer: Dialer::new(config)?,
             pool: Pool::new(config, random),
             hello: super::hello(),
+            own: OnceLock::new(),
         })
     }
 
-    /// The runtime whose task this is.
-    pub(crate) fn home() -> Result<Id, SdkError> {
-        let runtime = Handle::try_current().map_err(|_| {
-            SdkError::new(
-                ErrorKind::Config,
-                "RonAppSdk needs a tokio runtime: call it from one, or use blocking::RonAppSdk",
-            )
-        })?;
-        Ok(runtime.id())
+    /// The runtime whose task this is or, where it is no runtime's, the SDK's own.
+    pub(crate) fn home(&self) -> Result<Home, SdkError> {
+        if let Ok(runtime) = Handle::try_current() {
+            return Ok(Home::Callers(runtime.id()));
+        }
+        let own = match self.own.get() {
+            Some(own) => own,
+            None => {
+                let shared = SharedRuntime::get()?;
+                self.own.get_or_init(|| shared)
+            }
+        };
+        Ok(Home::Own(own.handle().clone()))
     }
 
     /// Uses a connection for no more calls.
     pub(crate) fn leave(&self, connection: ConnectionId) {
         self.pool.leave(connection);
+    }
+
+    /// Opens no more connections and ends those that are open.
+    pub(crate) fn close(&self) {
+        self.pool.close();
+    }
+
+    /// What there is at the moment.
+    pub(crate) fn stats(&self) -> ClientStats {
+        self.pool.stats()
     }
 
     /// Makes an attempt and waits for its answer.

@@ -4,6 +4,7 @@ use super::connection::{Connection, ConnectionId, Exchange, Failure, Reply, Step
 use super::pool::{Acquired, Pool};
 use super::socket::ThreadSocket;
 use super::{resolve, Dialer};
+use crate::call::ClientStats;
 use crate::config::SdkConfig;
 use crate::error::SdkError;
 use crate::oap::hello::HelloRequest;
@@ -33,6 +34,16 @@ impl BlockingTransport {
     /// Uses a connection for no more calls.
     pub(crate) fn leave(&self, connection: ConnectionId) {
         self.pool.leave(connection);
+    }
+
+    /// Opens no more connections and ends those that are open.
+    pub(crate) fn close(&self) {
+        self.pool.close();
+    }
+
+    /// What there is at the moment.
+    pub(crate) fn stats(&self) -> ClientStats {
+        self.pool.stats()
     }
 
     /// Makes an attempt and waits for its answer.

@@ -5,9 +5,11 @@
 
 use super::connection::{Connection, ConnectionId, Failure};
 use super::socket::Socket;
+use crate::call::{closed, ClientStats};
 use crate::config::SdkConfig;
 use crate::error::{ErrorKind, SdkError};
 use crate::oap::Executed;
+use crate::process::Origin;
 use crate::retry::{Cause, DialBackoff, NextDial, Random};
 use slab::Slab;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,10 +23,12 @@ pub(super) struct Pool<S: Socket> {
     /// How long a dial may take. One that takes longer is held by somebody who does not go on with it.
     dial_limit: Duration,
     random: Arc<Random>,
+    origin: Origin,
     state: Mutex<State<S>>,
 }
 
 struct State<S: Socket> {
+    is_closed: bool,
     connections: Vec<Arc<Connection<S>>>,
     /// The dial that is under way, by its number, and when it began.
     dialing: Option<(u64, Instant)>,
@@ -71,7 +75,9 @@ impl<S: Socket> Pool<S> {
             max: config.pool.max,
             dial_limit: config.timeouts.connect,
             random,
+            origin: Origin::here(),
             state: Mutex::new(State {
+                is_closed: false,
                 connections: Vec::new(),
                 dialing: None,
                 dials: 0,
@@ -106,6 +112,28 @@ impl<S: Socket> Pool<S> {
         }
     }
 
+    /// Opens no more connections and ends those that are open, with the calls on them.
+    pub(super) fn close(&self) {
+        let (left, waiters) = {
+            let mut state = self.lock();
+            state.is_closed = true;
+            let waiters: Vec<Waker> = state.waiters.iter().map(|(_, w)| w.clone()).collect();
+            (std::mem::take(&mut state.connections), waiters)
+        };
+        left.iter().for_each(|connection| connection.close());
+        waiters.into_iter().for_each(Waker::wake);
+    }
+
+    /// What there is at the moment.
+    pub(super) fn stats(&self) -> ClientStats {
+        let connections = self.lock().connections.clone();
+        let mut stats = ClientStats::default();
+        for connection in connections {
+            connection.add_to(&mut stats);
+        }
+        stats
+    }
+
     /// Lets suspect connections prove themselves.
     fn recheck(&self, now: Instant) {
         let suspects: Vec<_> = {
@@ -128,6 +156,9 @@ impl<'a, S: Socket> DialWait<'a, S> {
     /// Asks for a connection.
     pub(super) fn acquire(&mut self, now: Instant, waker: &Waker) -> Acquired<'a, S> {
         let mut state = self.pool.lock();
+        if state.is_closed {
+            return Acquired::Failed(closed().into());
+        }
         if state.connections.iter().any(|c| c.is_suspect()) {
             drop(state);
             self.pool.recheck(now);
@@ -232,7 +263,7 @@ fn unanswered() -> SdkError {
 
 impl<S: Socket> Drop for DialWait<'_, S> {
     fn drop(&mut self) {
-        if let Some(key) = self.key {
+        if let Some(key) = self.key.filter(|_| self.pool.origin.is_here()) {
             self.pool.lock().waiters.try_remove(key);
         }
     }
@@ -256,6 +287,10 @@ impl<S: Socket> DialPermit<'_, S> {
         let mut left = Vec::new();
         let mut state = self.pool.lock();
         match &mut result {
+            Ok(connection) if state.is_closed => {
+                left.push(Arc::clone(connection));
+                result = Err(closed().into());
+            }
             Ok(connection) => {
                 state.connections.push(Arc::clone(connection));
                 // Runtimes that have ended leave connections behind: a bounded number of them.
@@ -284,6 +319,9 @@ impl<S: Socket> DialPermit<'_, S> {
 
 impl<S: Socket> Drop for DialPermit<'_, S> {
     fn drop(&mut self) {
+        if !self.pool.origin.is_here() {
+            return;
+        }
         let mut state = self.pool.lock();
         if state
             .dialing

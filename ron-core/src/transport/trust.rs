@@ -71,10 +71,14 @@ impl Trust {
     }
 }
 
-/// The system's authorities, read once per process.
+/// The system's authorities, read once per process, or by each of those who need them first at the same time.
+/// Nobody waits for another one's reading: after a fork, that one may not be there.
 fn system_roots() -> &'static [CertificateDer<'static>] {
     static ROOTS: OnceLock<Vec<CertificateDer<'static>>> = OnceLock::new();
-    ROOTS.get_or_init(|| rustls_native_certs::load_native_certs().certs)
+    if ROOTS.get().is_none() {
+        let _others_were_faster = ROOTS.set(rustls_native_certs::load_native_certs().certs);
+    }
+    ROOTS.get().map_or(&[], Vec::as_slice)
 }
 
 fn add_file(store: &mut RootCertStore, path: &Path) -> Result<(), SdkError> {

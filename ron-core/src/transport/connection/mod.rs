@@ -29,9 +29,11 @@ pub(super) use ticket::{Step, Ticket};
 
 use super::socket::Socket;
 use super::tls::TlsSession;
+use crate::call::{closed, ClientStats};
 use crate::config::Timeouts;
 use crate::error::{ErrorKind, SdkError};
 use crate::oap::hello::HelloRequest;
+use crate::process::Origin;
 use crate::session::Client;
 use state::{lost, State, Wakes};
 use std::io;
@@ -44,6 +46,8 @@ pub(super) struct Connection<S: Socket> {
     pub(super) socket: S,
     id: ConnectionId,
     connect_deadline: Instant,
+    /// A forked child never drops a connection: the socket is its parent's too.
+    origin: Origin,
     state: Mutex<State>,
     // Copies of what the pool needs to choose, so that it does not have to lock the state.
     is_ready: AtomicBool,
@@ -67,6 +71,7 @@ impl<S: Socket> Connection<S> {
             socket,
             id,
             connect_deadline,
+            origin: Origin::here(),
             state: Mutex::new(State::new(id, tls, Client::new(hello, slots), timeouts)),
             is_ready: AtomicBool::new(false),
             is_over: AtomicBool::new(false),
@@ -109,6 +114,35 @@ impl<S: Socket> Connection<S> {
         self.publish(&state);
     }
 
+    /// Ends the connection and the calls on it, since its client is closed.
+    pub(super) fn close(&self) {
+        let mut wakes = Wakes::default();
+        let mut state = self.lock();
+        self.say_goodbye(&mut state);
+        state.fail(&self.socket, closed(), false, &mut wakes);
+        self.publish(&state);
+        drop(state);
+        wakes.wake();
+    }
+
+    /// Adds what there is on this connection.
+    pub(super) fn add_to(&self, stats: &mut ClientStats) {
+        let state = self.lock();
+        stats.connections += 1;
+        stats.waiting_calls += state.queue.len();
+        stats.open_streams += state.session.open_calls();
+        stats.unsent_bytes += state.outgoing.pending().len();
+    }
+
+    /// A courtesy to the gateway, which notices the end of the connection anyway.
+    fn say_goodbye(&self, state: &mut State) {
+        if state.failed.is_none() && state.outgoing.is_empty() && state.tls.is_open() {
+            let State { tls, outgoing, .. } = state;
+            tls.append_close(outgoing);
+            let _ = self.socket.try_write(outgoing.pending());
+        }
+    }
+
     /// Why it is over, where it failed.
     pub(super) fn failure(&self) -> Option<Failure> {
         self.lock().failed.clone()
@@ -138,6 +172,11 @@ impl<S: Socket> Connection<S> {
         self.publish(&state);
         drop(state);
         wakes.wake();
+    }
+
+    /// Whether this process may touch it.
+    fn is_here(&self) -> bool {
+        self.origin.is_here()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -172,12 +211,6 @@ impl<S: Socket> Connection<S> {
 
 impl<S: Socket> Drop for Connection<S> {
     fn drop(&mut self) {
-        let mut state = self.lock();
-        if state.failed.is_none() && state.outgoing.is_empty() && state.tls.is_open() {
-            let State { tls, outgoing, .. } = &mut *state;
-            tls.append_close(outgoing);
-            // A courtesy to the gateway, which notices the end of the connection anyway.
-            let _ = self.socket.try_write(outgoing.pending());
-        }
+        self.say_goodbye(&mut self.lock());
     }
 }

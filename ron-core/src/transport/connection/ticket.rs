@@ -7,6 +7,7 @@ use crate::error::{ErrorKind, SdkError};
 use crate::oap::Executed;
 use crate::retry::Cause;
 use crate::transport::socket::Socket;
+use std::mem;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
@@ -280,6 +281,10 @@ impl<S: Socket> Ticket<S> {
 
 impl<S: Socket> Drop for Ticket<S> {
     fn drop(&mut self) {
+        if !self.connection.is_here() {
+            mem::forget(Arc::clone(&self.connection));
+            return;
+        }
         if let Some(tag) = self.tag {
             let connection = Arc::clone(&self.connection);
             let mut wakes = Wakes {

@@ -1,0 +1,18 @@
+//! What a client has at the moment.
+
+/// What a client has at the moment, for whoever watches it. All of it is 0 when no call is open, except for
+/// `connections`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ClientStats {
+    /// Calls that have not returned, those included that wait for a slot or for their next attempt.
+    pub open_calls: usize,
+    /// Connections to the gateway.
+    pub connections: usize,
+    /// Calls that wait for a slot on a connection.
+    pub waiting_calls: usize,
+    /// Requests whose answer has not ended, cancelled ones included: the slots in use.
+    pub open_streams: usize,
+    /// Sealed bytes that no socket has taken yet.
+    pub unsent_bytes: usize,
+}
