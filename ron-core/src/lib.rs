@@ -15,6 +15,7 @@ pub mod oap;
 pub mod session;
 
 mod address;
+mod cache;
 mod call;
 mod capability;
 mod client;

@@ -20,7 +20,8 @@ macro_rules! operations {
         use std::time::Duration;
 
         impl RonAppSdk {
-            /// Fetches an object. Its bytes are hashed and compared with the address.
+            /// Fetches an object. Its bytes are hashed and compared with the address. Where `cache.enabled` is on,
+            /// what the same capability has fetched not long ago is not fetched again.
             ///
             /// # Errors
             /// `NotFound`, `TooLarge` for an object above 1,015,808 bytes (fetch ranges of it instead),

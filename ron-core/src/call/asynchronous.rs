@@ -1,6 +1,7 @@
 //! A call that waits in a task.
 
 use super::{CallReport, CallSettings, ClientStats, Conclusion, Core, PlaneCall, Running};
+use crate::cache::ObjectCache;
 use crate::error::SdkError;
 use crate::transport::asynchronous::AsyncTransport;
 use std::future::poll_fn;
@@ -28,6 +29,9 @@ impl Core<AsyncTransport> {
     ) -> Result<(C::Output, CallReport), SdkError> {
         loop {
             wait_for_token(running).await?;
+            if let Some(kept) = running.kept() {
+                return Ok(kept);
+            }
             running.begin_attempt();
             let result = {
                 let write_meta = |left, out: &mut Vec<u8>| running.write_meta(left, out);
@@ -71,6 +75,7 @@ impl Core<AsyncTransport> {
         }
         let left = self.open_calls();
         self.transport.close();
+        self.cache.iter().for_each(ObjectCache::clear);
         left
     }
 

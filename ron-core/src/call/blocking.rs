@@ -1,6 +1,7 @@
 //! A call that blocks its thread.
 
 use super::{CallReport, CallSettings, ClientStats, Conclusion, Core, PlaneCall, Running};
+use crate::cache::ObjectCache;
 use crate::error::SdkError;
 use crate::transport::blocking::{thread_waker, BlockingTransport};
 use std::task::Poll;
@@ -17,6 +18,9 @@ impl Core<BlockingTransport> {
         let mut running = self.begin(settings, call)?;
         loop {
             wait_for_token(&mut running)?;
+            if let Some(kept) = running.kept() {
+                return Ok(kept);
+            }
             running.begin_attempt();
             let result = {
                 let write_meta = |left, out: &mut Vec<u8>| running.write_meta(left, out);
@@ -57,6 +61,7 @@ impl Core<BlockingTransport> {
         }
         let left = self.open_calls();
         self.transport.close();
+        self.cache.iter().for_each(ObjectCache::clear);
         left
     }
 

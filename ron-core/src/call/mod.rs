@@ -12,6 +12,8 @@ pub(crate) use open_calls::closed;
 pub use report::{CallReport, Plain, Report, Reported};
 pub use stats::ClientStats;
 
+use crate::address::AddrB3;
+use crate::cache::ObjectCache;
 use crate::capability::{Capability, CapabilitySource, Wanted};
 use crate::config::{check_duration, SdkConfig, CALL_LIMIT};
 use crate::error::{ErrorKind, SdkError};
@@ -22,6 +24,7 @@ use crate::retry::{
     attempt_timeout, Backoff, CallPolicy, Cause, GaveUp, Next, Random, RetryBudget,
 };
 use crate::transport::{ConnectionId, Exchange, Failure, Reply};
+use bytes::Bytes;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -46,6 +49,21 @@ pub(crate) trait PlaneCall {
     /// For how long the gateway is asked to wait before it answers, where the call has so much time left.
     fn wait(&self, _left: Duration) -> Duration {
         Duration::ZERO
+    }
+
+    /// What the call fetches, where that can be kept.
+    fn cacheable(&self) -> Option<AddrB3> {
+        None
+    }
+
+    /// The result that was kept.
+    fn restore(&self, _object: Bytes) -> Option<Self::Output> {
+        None
+    }
+
+    /// What to keep of a result.
+    fn part_to_keep<'a>(&self, _output: &'a Self::Output) -> Option<&'a Bytes> {
+        None
     }
 
     /// The request's body.
@@ -99,6 +117,7 @@ pub(crate) struct Core<T> {
     pub(crate) config: SdkConfig,
     pub(crate) transport: T,
     retry: Retry,
+    cache: Option<ObjectCache>,
     calls: OpenCalls,
     origin: Origin,
 }
@@ -119,6 +138,7 @@ impl<T> Core<T> {
                 budget: RetryBudget::new(),
                 random,
             },
+            cache: ObjectCache::new(&config.cache),
             config,
             transport,
             calls: OpenCalls::default(),
@@ -141,8 +161,11 @@ impl<T> Core<T> {
         if self.is_inherited() {
             return ClientStats::default();
         }
+        let (cached_objects, cached_bytes) = self.cache.as_ref().map_or((0, 0), ObjectCache::size);
         ClientStats {
             open_calls: self.open_calls(),
+            cached_objects,
+            cached_bytes,
             ..transport()
         }
     }
@@ -175,6 +198,7 @@ impl<T> Core<T> {
         let is_repeatable = idem.is_some() || !is_keyed;
         let _open = self.calls.enter()?;
         let mut running = Running {
+            cache: self.cache.as_ref(),
             retry: &self.retry,
             policy: CallPolicy::new(is_read, is_repeatable, started, limit),
             token: None,
@@ -208,6 +232,7 @@ impl<T> std::fmt::Debug for Core<T> {
 
 /// A call on its way, from attempt to attempt.
 struct Running<'a, C> {
+    cache: Option<&'a ObjectCache>,
     retry: &'a Retry,
     policy: CallPolicy,
     source: CapabilitySource,
@@ -269,6 +294,38 @@ impl<C: PlaneCall> Running<'_, C> {
         Ok(())
     }
 
+    /// What was kept of the same call, where it needs no attempt.
+    fn kept(&self) -> Option<(C::Output, CallReport)> {
+        let (cache, (capability, _)) = (self.cache?, self.token.as_ref()?);
+        let address = self
+            .call
+            .cacheable()
+            .filter(|_| self.policy.attempts() == 0)?;
+        let object = cache.get(capability, address, Instant::now())?;
+        let answer = Answer::of_read(self.call.restore(object)?);
+        let report = self.report(&answer);
+        Some((answer.value, report))
+    }
+
+    fn keep(&self, output: &C::Output) {
+        if let (Some(cache), Some((capability, _))) = (self.cache, &self.token) {
+            if let (Some(address), Some(object)) =
+                (self.call.cacheable(), self.call.part_to_keep(output))
+            {
+                cache.put(capability, address, object, Instant::now());
+            }
+        }
+    }
+
+    fn report(&self, answer: &Answer<C::Output>) -> CallReport {
+        CallReport {
+            attempts: self.policy.attempts(),
+            replayed: answer.replayed,
+            executed: answer.executed,
+            elapsed: self.started.elapsed(),
+        }
+    }
+
     fn begin_attempt(&mut self) {
         self.policy.begin_attempt();
         self.context.attempt = u8::try_from(self.policy.attempts()).unwrap_or(u8::MAX);
@@ -307,12 +364,8 @@ impl<C: PlaneCall> Running<'_, C> {
                 match self.read(reply) {
                     Ok(answer) => {
                         self.policy.succeeded(&self.retry.budget);
-                        let report = CallReport {
-                            attempts: self.policy.attempts(),
-                            replayed: answer.replayed,
-                            executed: answer.executed,
-                            elapsed: self.started.elapsed(),
-                        };
+                        self.keep(&answer.value);
+                        let report = self.report(&answer);
                         return Conclusion::Done(Ok((answer.value, report)));
                     }
                     Err(error) => (error, Cause::Ordinary, Some(connection)),

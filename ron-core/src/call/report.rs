@@ -7,7 +7,7 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CallReport {
-    /// How many attempts it took, from 1.
+    /// How many attempts it took, from 1; 0 where the cache had the result.
     pub attempts: u32,
     /// Whether the gateway returned the recorded result of an earlier attempt.
     pub replayed: bool,

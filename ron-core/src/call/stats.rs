@@ -1,7 +1,7 @@
 //! What a client has at the moment.
 
-/// What a client has at the moment, for whoever watches it. All of it is 0 when no call is open, except for
-/// `connections`.
+/// What a client has at the moment, for whoever watches it. When no call is open, all of it is 0 but the
+/// connections and what the cache has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ClientStats {
@@ -15,4 +15,8 @@ pub struct ClientStats {
     pub open_streams: usize,
     /// Sealed bytes that no socket has taken yet.
     pub unsent_bytes: usize,
+    /// Objects in the cache.
+    pub cached_objects: usize,
+    /// Their bytes.
+    pub cached_bytes: usize,
 }

@@ -97,6 +97,18 @@ impl PlaneCall for Get {
         }
     }
 
+    fn cacheable(&self) -> Option<AddrB3> {
+        Some(self.0)
+    }
+
+    fn restore(&self, object: Bytes) -> Option<Bytes> {
+        Some(object)
+    }
+
+    fn part_to_keep<'a>(&self, object: &'a Bytes) -> Option<&'a Bytes> {
+        Some(object)
+    }
+
     fn complete(&self, reply: Reply) -> Result<Answer<Bytes>, SdkError> {
         read_object(&reply, None)?;
         if AddrB3::of(&reply.body) != self.0 {

@@ -1,0 +1,276 @@
+//! `SdkConfig`: every setting, its default, its environment variable and its range.
+
+mod environment;
+mod pin;
+
+pub use pin::{SpkiPin, SpkiPinError};
+
+use crate::error::{ErrorKind, SdkError};
+use crate::transport::endpoint::Endpoint;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The settings of a client. `SdkConfig::default()` is valid.
+///
+/// ```
+/// use ron_app_sdk::SdkConfig;
+/// use std::time::Duration;
+///
+/// let config = SdkConfig {
+///     gateway_addr: "https://gateway.example:8443".into(),
+///     overall_timeout: Duration::from_secs(2),
+///     ..SdkConfig::default()
+/// };
+/// config.validate()?;
+/// # Ok::<(), ron_app_sdk::SdkError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct SdkConfig {
+    /// How the gateway is reached. Default: TLS.
+    pub transport: Transport,
+    /// The gateway: `https://` and a host, with a port where it is not 443.
+    /// `RON_SDK_GATEWAY_ADDR`. Default: `https://127.0.0.1:8443`.
+    pub gateway_addr: String,
+    /// The limit of a call that sets none of its own, 50 ms to 1 h.
+    /// `RON_SDK_OVERALL_TIMEOUT_MS`. Default: 5 s.
+    pub overall_timeout: Duration,
+    /// Limits within a call.
+    pub timeouts: Timeouts,
+    /// Whom to trust.
+    pub tls: TlsConfig,
+    /// Connections.
+    pub pool: PoolConfig,
+    /// Waits between attempts, and how many there are.
+    pub backoff: BackoffConfig,
+    /// Keys of mutations.
+    pub idempotency: IdempotencyConfig,
+    /// What is kept and checked locally.
+    pub cache: CacheConfig,
+}
+
+/// How the gateway is reached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Transport {
+    /// TCP with TLS 1.3.
+    #[default]
+    Tls,
+}
+
+/// Limits within a call, each 10 ms to 10 min; the call's own limit bounds them all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// For TCP, TLS and HELLO together. `RON_SDK_TIMEOUTS_CONNECT_MS`. Default: 2 s.
+    pub connect: Duration,
+    /// Without one byte of an answer that has begun. `RON_SDK_TIMEOUTS_READ_MS`. Default: 5 s.
+    pub read: Duration,
+    /// Without one byte of a request that has begun being accepted.
+    /// `RON_SDK_TIMEOUTS_WRITE_MS`. Default: 5 s.
+    pub write: Duration,
+}
+
+/// Whom to trust. With neither set: the system's roots.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TlsConfig {
+    /// A PEM file of authorities that are trusted in addition to the system's. `RON_SDK_TLS_CA`.
+    pub ca: Option<PathBuf>,
+    /// The gateway's public key. It replaces every root: the certificate's name, dates and issuer no
+    /// longer count, only that the peer holds this key. `RON_SDK_TLS_PIN`.
+    pub pin: Option<SpkiPin>,
+}
+
+/// Connections to the gateway.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolConfig {
+    /// At most this many, 1 to 16; one is opened first, another when three quarters of the open ones'
+    /// calls are in use. `RON_SDK_POOL_MAX`. Default: 4.
+    pub max: usize,
+}
+
+/// Waits between attempts: after the attempt with number `n`, from 1, a random time from zero to
+/// `min(cap, base · factor^(n−1))`, or longer where the gateway asks for it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BackoffConfig {
+    /// The longest wait after the first attempt, 1 ms to `cap`. `RON_SDK_BACKOFF_BASE_MS`.
+    /// Default: 100 ms.
+    pub base: Duration,
+    /// How much longer the longest wait is after each attempt, 1 to 10. `RON_SDK_BACKOFF_FACTOR`.
+    /// Default: 2.
+    pub factor: f32,
+    /// The longest wait, 1 ms to 10 min. `RON_SDK_BACKOFF_CAP_MS`. Default: 10 s.
+    pub cap: Duration,
+    /// Attempts of one call, the first one included, 1 to 5. `RON_SDK_BACKOFF_MAX_ATTEMPTS`. Default: 5.
+    pub max_attempts: u32,
+}
+
+/// Keys of mutations.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdempotencyConfig {
+    /// Whether a mutation without a key gets a fresh one, so that it can be repeated safely.
+    /// `RON_SDK_IDEMPOTENCY_ENABLED`. Default: true.
+    pub enabled: bool,
+}
+
+/// What is kept and checked locally.
+///
+/// The cache keeps objects that `storage_get` has fetched. An object serves the capability alone that fetched
+/// it; one that has expired or was revoked since is still served from here until `ttl` is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CacheConfig {
+    /// Whether fetched objects are kept. `RON_SDK_CACHE_ENABLED`. Default: false.
+    pub enabled: bool,
+    /// At most so many, 1 to 1,000,000. `RON_SDK_CACHE_MAX_ENTRIES`. Default: 256.
+    pub max_entries: usize,
+    /// At most so many bytes of them, 1 KiB to 64 GiB. `RON_SDK_CACHE_MAX_BYTES`. Default: 64 MiB.
+    pub max_bytes: usize,
+    /// For so long after they were fetched, 1 ms to 1 h. `RON_SDK_CACHE_TTL_MS`. Default: 30 s.
+    pub ttl: Duration,
+    /// Whether a put is hashed locally and compared with the gateway's receipt.
+    /// `RON_SDK_CACHE_VERIFY_PUTS`. Default: true.
+    pub verify_puts: bool,
+}
+
+impl Default for SdkConfig {
+    fn default() -> Self {
+        Self {
+            transport: Transport::default(),
+            gateway_addr: "https://127.0.0.1:8443".to_owned(),
+            overall_timeout: Duration::from_secs(5),
+            timeouts: Timeouts::default(),
+            tls: TlsConfig::default(),
+            pool: PoolConfig { max: 4 },
+            backoff: BackoffConfig::default(),
+            idempotency: IdempotencyConfig { enabled: true },
+            cache: CacheConfig::default(),
+        }
+    }
+}
+
+impl Default for CacheConfig {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            max_entries: 256,
+            max_bytes: 64 << 20,
+            ttl: Duration::from_secs(30),
+            verify_puts: true,
+        }
+    }
+}
+
+impl Default for BackoffConfig {
+    fn default() -> Self {
+        Self {
+            base: Duration::from_millis(100),
+            factor: 2.0,
+            cap: Duration::from_secs(10),
+            max_attempts: 5,
+        }
+    }
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(2),
+            read: Duration::from_secs(5),
+            write: Duration::from_secs(5),
+        }
+    }
+}
+
+/// The range of a call's limit, in code and in `overall_timeout`.
+pub(crate) const CALL_LIMIT: (Duration, Duration) =
+    (Duration::from_millis(1), Duration::from_secs(3600));
+const OVERALL_TIMEOUT: (Duration, Duration) =
+    (Duration::from_millis(50), Duration::from_secs(3600));
+const TIMEOUT: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(600));
+const POOL_MAX: (usize, usize) = (1, 16);
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(1), Duration::from_secs(600));
+const BACKOFF_FACTOR: (f32, f32) = (1.0, 10.0);
+const MAX_ATTEMPTS: (u32, u32) = (1, 5);
+const CACHE_ENTRIES: (usize, usize) = (1, 1_000_000);
+const CACHE_BYTES: (usize, usize) = (1024, 64 << 30);
+const CACHE_TTL: (Duration, Duration) = (Duration::from_millis(1), Duration::from_secs(3600));
+
+impl SdkConfig {
+    /// Checks every setting, without I/O.
+    ///
+    /// # Errors
+    /// `Config` with the setting's name, its value and the allowed range.
+    pub fn validate(&self) -> Result<(), SdkError> {
+        self.endpoint()?;
+        check_duration("overall_timeout", self.overall_timeout, OVERALL_TIMEOUT)?;
+        check_duration("timeouts.connect", self.timeouts.connect, TIMEOUT)?;
+        check_duration("timeouts.read", self.timeouts.read, TIMEOUT)?;
+        check_duration("timeouts.write", self.timeouts.write, TIMEOUT)?;
+        check_number("pool.max", self.pool.max, POOL_MAX)?;
+        check_duration("backoff.cap", self.backoff.cap, BACKOFF)?;
+        check_duration(
+            "backoff.base",
+            self.backoff.base,
+            (BACKOFF.0, self.backoff.cap),
+        )?;
+        check_number("backoff.factor", self.backoff.factor, BACKOFF_FACTOR)?;
+        check_number(
+            "backoff.max_attempts",
+            self.backoff.max_attempts,
+            MAX_ATTEMPTS,
+        )?;
+        check_number("cache.max_entries", self.cache.max_entries, CACHE_ENTRIES)?;
+        check_number("cache.max_bytes", self.cache.max_bytes, CACHE_BYTES)?;
+        check_duration("cache.ttl", self.cache.ttl, CACHE_TTL)?;
+        if let (Some(_), Some(_)) = (&self.tls.ca, &self.tls.pin) {
+            return Err(SdkError::invalid(
+                ErrorKind::Config,
+                "tls.pin",
+                "a pin replaces the authorities: set tls.ca or tls.pin, not both",
+            ));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn endpoint(&self) -> Result<Endpoint, SdkError> {
+        self.gateway_addr.parse().map_err(|rule| {
+            SdkError::invalid(
+                ErrorKind::Config,
+                "gateway_addr",
+                format_args!("{:?} {rule}", self.gateway_addr),
+            )
+        })
+    }
+}
+
+/// Checks a duration against its range.
+pub(crate) fn check_duration(
+    field: &str,
+    value: Duration,
+    (least, most): (Duration, Duration),
+) -> Result<(), SdkError> {
+    if (least..=most).contains(&value) {
+        Ok(())
+    } else {
+        Err(SdkError::invalid(
+            ErrorKind::Config,
+            field,
+            format_args!("{value:?} is not from {least:?} to {most:?}"),
+        ))
+    }
+}
+
+fn check_number<T: PartialOrd + fmt::Display>(
+    field: &str,
+    value: T,
+    (least, most): (T, T),
+) -> Result<(), SdkError> {
+    if value >= least && value <= most {
+        Ok(())
+    } else {
+        Err(SdkError::invalid(
+            ErrorKind::Config,
+            field,
+            format_args!("{value} is not from {least} to {most}"),
+        ))
+    }
+}
