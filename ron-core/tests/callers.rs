@@ -460,3 +460,61 @@ fn a_client_outlives_the_runtimes_of_its_connections() {
         std::thread::sleep(Duration::from_millis(10));
     }
 }
+
+/// A thousand callers at once, a third of whom leave at a random await: what they held is free again.
+#[test]
+fn nothing_is_left_of_callers_who_leave() {
+    let gateway = patient_gateway();
+    for runtime in [
+        Builder::new_current_thread().enable_all().build(),
+        Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build(),
+    ] {
+        runtime.unwrap().block_on(async {
+            let sdk = gateway.sdk().await;
+            let stayed = join_all((0..1000).map(|caller| {
+                let sdk = sdk.clone();
+                tokio::spawn(async move {
+                    let mut random = Random(caller + 1);
+                    let (mut stayed, holder) = (0, capability());
+                    for _ in 0..5 {
+                        let object = Bytes::from(bytes(random.below(100_000) as usize));
+                        let call = sdk.storage_put(&holder, object.clone(), LIMIT, None);
+                        if caller % 3 == 0 {
+                            abandoned(call, random.below(4)).await;
+                        } else {
+                            assert_eq!(call.await.unwrap(), AddrB3::of(&object));
+                            stayed += 1;
+                        }
+                    }
+                    stayed
+                })
+            }))
+            .await;
+            let stayed: u32 = stayed.into_iter().map(Result::unwrap).sum();
+            assert_eq!(stayed, 666 * 5);
+            let until = Instant::now() + Duration::from_secs(5);
+            loop {
+                // Cancelled calls have their slots until the gateway has answered them, which somebody has to read.
+                sdk.storage_head(capability(), AddrB3::of(b""), LIMIT)
+                    .await
+                    .ok();
+                let stats = sdk.stats();
+                let left = (
+                    stats.open_calls,
+                    stats.waiting_calls,
+                    stats.open_streams,
+                    stats.unsent_bytes,
+                );
+                if left == (0, 0, 0, 0) {
+                    assert!(stats.connections <= 4);
+                    break;
+                }
+                assert!(Instant::now() < until, "{stats:?}");
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        });
+    }
+}
