@@ -8,7 +8,7 @@ use crate::answer::Answer;
 use crate::capability::{CapabilityCheck, Grant, Minter, Verifier};
 use crate::config::GatewayConfig;
 use crate::edge::{Edge, EdgeSource};
-use crate::idempotency::{Fingerprint, Idempotency, KeyedRequest, MutationKey, Owner, Receipt};
+use crate::idempotency::{Fingerprint, Idempotency, KeyedRequest, OperationKey, Owner, Receipt};
 use crate::ledger::Ledger;
 use crate::metrics::{CallLabel, Metrics};
 use crate::outcome::Outcome;
@@ -228,7 +228,7 @@ impl Engine {
             return Answer::Ready(Outcome::error(error, Executed::No));
         }
         let (address, size) = (AddrB3::of(&body), body.len() as u64);
-        let key = idem.map(|idem| MutationKey::new(Owner::from(grant), OPERATION, &idem));
+        let key = idem.map(|idem| OperationKey::new(Owner::from(grant), OPERATION, &idem));
         let (objects, ledger) = (Arc::clone(&self.backends.objects), self.ledger.clone());
         let counted = ledger.map(|ledger| (ledger, key.clone()));
         let execute = move || {

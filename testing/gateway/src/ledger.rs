@@ -1,6 +1,6 @@
 //! `Ledger`: how often each mutation took effect, for tests.
 
-use crate::idempotency::MutationKey;
+use crate::idempotency::OperationKey;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -18,7 +18,7 @@ pub struct Ledger {
 #[derive(Default)]
 struct Effects {
     total: u64,
-    by_key: HashMap<MutationKey, u64>,
+    by_key: HashMap<OperationKey, u64>,
 }
 
 impl Ledger {
@@ -40,7 +40,7 @@ impl Ledger {
     }
 
     /// Counts an effect; `key` is `None` where the mutation came without an idempotency key.
-    pub(crate) fn count(&self, key: Option<MutationKey>) {
+    pub(crate) fn count(&self, key: Option<OperationKey>) {
         let mut effects = self.effects();
         effects.total += 1;
         if let Some(key) = key {
@@ -77,7 +77,7 @@ mod tests {
         for (tenant_id, subject) in [(1, "a"), (1, "b"), (2, "a"), (1, "a")] {
             let subject = Arc::from(subject);
             let owner = Owner { tenant_id, subject };
-            let key = MutationKey::new(owner, "storage.put", &IdemKey::new("k").unwrap());
+            let key = OperationKey::new(owner, "storage.put", &IdemKey::new("k").unwrap());
             ledger.count(Some(key));
         }
         ledger.count(None);

@@ -24,6 +24,7 @@ mod answer;
 pub mod capability;
 pub mod certificates;
 mod config;
+mod defect;
 pub mod edge;
 mod engine;
 pub mod faults;
@@ -32,6 +33,8 @@ mod http;
 mod idempotency;
 mod ledger;
 mod listener;
+#[allow(dead_code)]
+mod mailbox;
 mod metrics;
 mod oap;
 mod outcome;
@@ -44,9 +47,11 @@ mod write_stall;
 
 pub use answer::Answer;
 pub use config::{GatewayConfig, Limits};
+pub use defect::Defect;
 pub use engine::Backends;
 pub use gateway::Gateway;
 pub use idempotency::{Deduplication, IdempotencyLimits};
 pub use ledger::Ledger;
+pub use mailbox::{Mailbox, MailboxLimits};
 pub use metrics::Metrics;
 pub use selection::{ReadError, Selection};

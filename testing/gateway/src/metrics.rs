@@ -70,6 +70,17 @@ pub(crate) struct IdempotencyMetrics {
     pub(crate) records: Gauge,
 }
 
+/// What goes on in the mailbox. Clones count together.
+#[derive(Clone, Default)]
+pub(crate) struct MailboxMetrics {
+    pub(crate) messages: Gauge,
+    pub(crate) bytes: Gauge,
+    pub(crate) waiting: Gauge,
+    pub(crate) redeliveries: Counter,
+    pub(crate) dead_letters: Counter,
+    pub(crate) expired: Counter,
+}
+
 /// A gateway's counters.
 pub struct Metrics {
     registry: Registry,

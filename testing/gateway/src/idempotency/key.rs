@@ -21,18 +21,18 @@ impl From<Grant> for Owner {
     }
 }
 
-/// Under what a mutation is known: the same for every attempt of it.
+/// Under what a mutation or a receive is known: the same for every attempt of it.
 ///
 /// It has the hash of the idempotency key and not the key, which is a secret: what is kept for a day
 /// gives no key away.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub(crate) struct MutationKey {
+pub(crate) struct OperationKey {
     pub(crate) owner: Owner,
     pub(crate) operation: &'static str,
     key_hash: [u8; 32],
 }
 
-impl MutationKey {
+impl OperationKey {
     pub(crate) fn new(owner: Owner, operation: &'static str, key: &IdemKey) -> Self {
         let mut hasher = blake3::Hasher::new_derive_key("ron idem key v1");
         hasher.update(key.expose().as_bytes());
@@ -52,7 +52,7 @@ impl MutationKey {
 pub(crate) struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
-    /// `parameters` are the operation's own, in an order and form that each of its requests has.
+    /// `parameters` are the operation's own fields, in an order and form that each of its requests has.
     pub(crate) fn new(operation: &str, parameters: &[&[u8]], payload: AddrB3, size: u64) -> Self {
         let mut hasher = blake3::Hasher::new_derive_key("ron idem fp v1");
         // With its length before it, no part can pass for the end of another.
@@ -76,10 +76,10 @@ impl Fingerprint {
 mod tests {
     use super::*;
 
-    fn key(tenant_id: u128, subject: &str, operation: &'static str, key: &str) -> MutationKey {
+    fn key(tenant_id: u128, subject: &str, operation: &'static str, key: &str) -> OperationKey {
         let subject = Arc::from(subject);
         let owner = Owner { tenant_id, subject };
-        MutationKey::new(owner, operation, &IdemKey::new(key).unwrap())
+        OperationKey::new(owner, operation, &IdemKey::new(key).unwrap())
     }
 
     #[test]

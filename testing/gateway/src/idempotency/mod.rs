@@ -13,7 +13,7 @@ mod records;
 mod tests;
 
 pub use config::{Deduplication, IdempotencyLimits};
-pub(crate) use key::{Fingerprint, MutationKey, Owner};
+pub(crate) use key::{Fingerprint, OperationKey, Owner};
 
 use crate::answer::Answer;
 use crate::metrics::IdempotencyMetrics;
@@ -35,7 +35,7 @@ pub(crate) type Receipt = StoragePutReply;
 
 /// A mutation under a key.
 pub(crate) struct KeyedRequest {
-    pub(crate) key: MutationKey,
+    pub(crate) key: OperationKey,
     pub(crate) fingerprint: Fingerprint,
 }
 
@@ -172,7 +172,7 @@ enum Turn {
 /// The permission to execute a mutation. However it is lost, the key does not stay locked.
 struct Running {
     idempotency: Arc<Idempotency>,
-    key: MutationKey,
+    key: OperationKey,
     phase: Phase,
 }
 

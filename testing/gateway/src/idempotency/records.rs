@@ -5,7 +5,7 @@
 //! is one of the [live](IdempotencyLimits) keys, and nothing evicts it.
 
 use super::config::{Deduplication, IdempotencyLimits};
-use super::key::{Fingerprint, MutationKey, Owner};
+use super::key::{Fingerprint, OperationKey, Owner};
 use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
 use tokio::sync::watch;
@@ -49,9 +49,9 @@ struct Record<R> {
 pub(super) struct Records<R> {
     limits: IdempotencyLimits,
     deduplication: Deduplication,
-    records: HashMap<MutationKey, Record<R>>,
+    records: HashMap<OperationKey, Record<R>>,
     /// When those that have ended are forgotten, the earliest first.
-    expiries: VecDeque<(Instant, MutationKey)>,
+    expiries: VecDeque<(Instant, OperationKey)>,
     /// How many keys each owner has.
     owners: HashMap<Owner, usize>,
 }
@@ -75,7 +75,7 @@ impl<R: Clone> Records<R> {
     /// Asks for permission to execute.
     pub(super) fn begin(
         &mut self,
-        key: &MutationKey,
+        key: &OperationKey,
         fingerprint: Fingerprint,
         now: Instant,
     ) -> Begin<R> {
@@ -99,7 +99,7 @@ impl<R: Clone> Records<R> {
         self.insert(key, fingerprint)
     }
 
-    fn insert(&mut self, key: &MutationKey, fingerprint: Fingerprint) -> Begin<R> {
+    fn insert(&mut self, key: &OperationKey, fingerprint: Fingerprint) -> Begin<R> {
         if self.records.len() >= self.limits.max_keys {
             return Begin::Full;
         }
@@ -121,7 +121,7 @@ impl<R: Clone> Records<R> {
     ///
     /// Returns the receipt where it is to be recorded later, by [`Records::record`].
     #[must_use]
-    pub(super) fn committed(&mut self, key: &MutationKey, receipt: R, now: Instant) -> Option<R> {
+    pub(super) fn committed(&mut self, key: &OperationKey, receipt: R, now: Instant) -> Option<R> {
         match self.deduplication {
             Deduplication::Atomic | Deduplication::Off => {
                 self.record(key, receipt, now);
@@ -132,16 +132,16 @@ impl<R: Clone> Records<R> {
     }
 
     /// Keeps what came of the mutation.
-    pub(super) fn record(&mut self, key: &MutationKey, receipt: R, now: Instant) {
+    pub(super) fn record(&mut self, key: &OperationKey, receipt: R, now: Instant) {
         self.end(key, Progress::Done(receipt), now);
     }
 
     /// The execution broke off; nobody may repeat it until the window has passed.
-    pub(super) fn abandon(&mut self, key: &MutationKey, now: Instant) {
+    pub(super) fn abandon(&mut self, key: &OperationKey, now: Instant) {
         self.end(key, Progress::InDoubt, now);
     }
 
-    fn end(&mut self, key: &MutationKey, progress: Progress<R>, now: Instant) {
+    fn end(&mut self, key: &OperationKey, progress: Progress<R>, now: Instant) {
         let Some(record) = self.records.get_mut(key) else {
             return;
         };
@@ -155,7 +155,7 @@ impl<R: Clone> Records<R> {
     }
 
     /// The execution has had no effect and will have none: the key is free.
-    pub(super) fn release(&mut self, key: &MutationKey) {
+    pub(super) fn release(&mut self, key: &OperationKey) {
         let record = self.records.get(key);
         if record.is_some_and(|record| matches!(record.progress, Progress::Running(_))) {
             self.forget(key);
@@ -174,7 +174,7 @@ impl<R: Clone> Records<R> {
         }
     }
 
-    fn forget(&mut self, key: &MutationKey) {
+    fn forget(&mut self, key: &OperationKey) {
         if self.records.remove(key).is_none() {
             return;
         }
@@ -190,7 +190,7 @@ impl<R: Clone> Records<R> {
 #[cfg(test)]
 impl<R> Records<R> {
     /// What is known about a key, in a form to compare.
-    pub(super) fn known(&self, key: &MutationKey) -> Option<Known<R>>
+    pub(super) fn known(&self, key: &OperationKey) -> Option<Known<R>>
     where
         R: Clone,
     {
@@ -222,12 +222,12 @@ pub(super) mod tests {
 
     const HOUR: Duration = Duration::from_secs(3600);
 
-    pub(in crate::idempotency) fn key(subject: &str, key: &str) -> MutationKey {
+    pub(in crate::idempotency) fn key(subject: &str, key: &str) -> OperationKey {
         let owner = Owner {
             tenant_id: 0,
             subject: Arc::from(subject),
         };
-        MutationKey::new(owner, "storage.put", &IdemKey::new(key).unwrap())
+        OperationKey::new(owner, "storage.put", &IdemKey::new(key).unwrap())
     }
 
     pub(in crate::idempotency) fn fingerprint(payload: &str) -> Fingerprint {
