@@ -1,9 +1,14 @@
 //! `Defect`: guarantees that are broken on purpose.
 
+use std::time::Duration;
+
 /// How many newer records a gateway with [`Defect::EarlyEviction`] remembers.
 pub(crate) const REMEMBERED_WITH_DEFECT: usize = 64;
 /// Which sends a gateway that invents or loses messages does it with: each so manieth.
 pub(crate) const EVERY_NTH_SEND: u64 = 200;
+
+/// For how long a gateway with [`Defect::StaleRead`] returns what was there before.
+pub(crate) const STALE_FOR: Duration = Duration::from_millis(20);
 
 /// A guarantee that a gateway breaks.
 ///
@@ -23,4 +28,6 @@ pub enum Defect {
     LostMessage,
     /// Idempotency keys and spent leases are forgotten as soon as there are 64 newer ones.
     EarlyEviction,
+    /// For 20 ms after a `publish` with an expected value, a `resolve` returns the value before it.
+    StaleRead,
 }

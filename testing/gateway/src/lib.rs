@@ -31,6 +31,8 @@ pub mod faults;
 mod gateway;
 mod http;
 mod idempotency;
+#[allow(dead_code)]
+mod index;
 mod ledger;
 mod listener;
 #[allow(dead_code)]
@@ -51,6 +53,7 @@ pub use defect::Defect;
 pub use engine::Backends;
 pub use gateway::Gateway;
 pub use idempotency::{Deduplication, IdempotencyLimits};
+pub use index::{Index, IndexLimits};
 pub use ledger::Ledger;
 pub use mailbox::{Mailbox, MailboxLimits};
 pub use metrics::Metrics;
