@@ -1,8 +1,11 @@
 //! What a gateway can be told when it starts.
 
 use crate::capability::{Clock, KeyRing, Revocations};
+use crate::defect::Defect;
 use crate::faults::AdminToken;
 use crate::idempotency::{Deduplication, IdempotencyLimits};
+use crate::index::IndexLimits;
+use crate::mailbox::MailboxLimits;
 use ron_app_sdk::oap::hello::Profile;
 use ron_app_sdk::session::ServerLimits;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -18,6 +21,10 @@ pub struct GatewayConfig {
     pub listen: SocketAddr,
     /// How many bytes of objects the store in memory takes. Default: 1 GiB.
     pub storage_limit: u64,
+    /// How messages are delivered, and how many are kept.
+    pub mailbox: MailboxLimits,
+    /// How many names are kept.
+    pub index: IndexLimits,
     /// The folder whose files are the edge plane's objects. Default: none.
     pub edge_root: Option<PathBuf>,
     /// The keys that capabilities are minted and verified with. Default: none, which lets the gateway
@@ -46,6 +53,8 @@ pub struct GatewayConfig {
     pub idempotency: IdempotencyLimits,
     /// Whether such a mutation is executed once. Anything but the default is for tests of a checker.
     pub deduplication: Deduplication,
+    /// A guarantee that is broken, for tests of a checker and never for use. Default: none.
+    pub defect: Option<Defect>,
     /// Whether effects are counted in a [`Ledger`](crate::Ledger), for tests. Default: false.
     pub ledger: bool,
 }
@@ -55,6 +64,8 @@ impl Default for GatewayConfig {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             storage_limit: 1 << 30,
+            mailbox: MailboxLimits::default(),
+            index: IndexLimits::default(),
             edge_root: None,
             root_keys: KeyRing::default(),
             revocations: Revocations::default(),
@@ -67,6 +78,7 @@ impl Default for GatewayConfig {
             admin_token: None,
             idempotency: IdempotencyLimits::default(),
             deduplication: Deduplication::default(),
+            defect: None,
             ledger: false,
         }
     }

@@ -41,9 +41,9 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(config: GatewayConfig, backends: Backends, phase: PhaseWatch) -> Self {
-        let metrics = Metrics::new();
+        let metrics = Metrics::of(&backends);
         Self {
-            engine: Engine::new(backends, &config, &metrics),
+            engine: Engine::new(backends, &config),
             config,
             faults: Faults::new(metrics.faults()),
             metrics,
@@ -75,7 +75,6 @@ impl Gateway {
         identity: ServerIdentity,
         backends: Backends,
     ) -> io::Result<Self> {
-        config.idempotency.check()?;
         let acceptor = tls::acceptor(identity)?;
         let listener = TcpListener::bind(config.listen).await?;
         let address = listener.local_addr()?;

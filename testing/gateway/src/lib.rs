@@ -1,4 +1,4 @@
-//! A working RON gateway: storage and edge over OAP/1 and HTTP, on one port, over TLS 1.3.
+//! A working RON gateway: storage, edge, mailbox and index over OAP/1 and HTTP, on one port, over TLS 1.3.
 //!
 //! It is a library so that a test can start it in its own process, and the binary `ron-gateway` so
 //! that an application can be developed against it. A [`Gateway`] is a listener with its connections;
@@ -31,11 +31,9 @@ pub mod faults;
 mod gateway;
 mod http;
 mod idempotency;
-#[allow(dead_code)]
 mod index;
 mod ledger;
 mod listener;
-#[allow(dead_code)]
 mod mailbox;
 mod metrics;
 mod oap;

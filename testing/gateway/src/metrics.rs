@@ -1,5 +1,6 @@
 //! What a gateway counts.
 
+use crate::engine::Backends;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -93,10 +94,17 @@ pub struct Metrics {
     timeouts: Family<PhaseLabels, Counter>,
     faults: InjectedFaults,
     idempotency: IdempotencyMetrics,
+    mailbox: MailboxMetrics,
 }
 
 impl Metrics {
-    pub(crate) fn new() -> Self {
+    /// Counters of a gateway that counts together with every other one of the same state what becomes of
+    /// that.
+    pub(crate) fn of(backends: &Backends) -> Self {
+        Self::with(backends.idempotency.metrics(), backends.mailbox.metrics())
+    }
+
+    fn with(idempotency: IdempotencyMetrics, mailbox: MailboxMetrics) -> Self {
         let mut metrics = Self {
             registry: Registry::with_prefix("ron_gateway"),
             connections_accepted: Counter::default(),
@@ -107,7 +115,8 @@ impl Metrics {
             violations: Family::default(),
             timeouts: Family::default(),
             faults: InjectedFaults::default(),
-            idempotency: IdempotencyMetrics::default(),
+            idempotency,
+            mailbox,
         };
         let registry = &mut metrics.registry;
         registry.register(
@@ -170,6 +179,36 @@ impl Metrics {
             "Idempotency keys that are remembered",
             metrics.idempotency.records.clone(),
         );
+        registry.register(
+            "mailbox_messages",
+            "Messages that are kept, dead letters included",
+            metrics.mailbox.messages.clone(),
+        );
+        registry.register(
+            "mailbox_bytes",
+            "Bytes of their bodies and attributes",
+            metrics.mailbox.bytes.clone(),
+        );
+        registry.register(
+            "mailbox_waiting",
+            "Receivers that wait for a message",
+            metrics.mailbox.waiting.clone(),
+        );
+        registry.register(
+            "mailbox_redeliveries",
+            "Deliveries of messages that had been delivered before",
+            metrics.mailbox.redeliveries.clone(),
+        );
+        registry.register(
+            "mailbox_dead_letters",
+            "Messages that were moved to their topic's dead letters",
+            metrics.mailbox.dead_letters.clone(),
+        );
+        registry.register(
+            "mailbox_expired",
+            "Messages that were forgotten because their time was over",
+            metrics.mailbox.expired.clone(),
+        );
         metrics
     }
 
@@ -195,8 +234,8 @@ impl Metrics {
         self.handshakes.get_or_create(&labels).get()
     }
 
-    /// Calls answered with `code`, by plane (`storage`, `edge`, or `unknown`) and operation (`put`,
-    /// `get`, `head`, or `unknown`).
+    /// Calls answered with `code`, by plane (`storage`, `edge`, `mailbox`, `index`, or `unknown`) and
+    /// operation (its name in that plane, or `unknown`).
     pub fn calls(&self, plane: &'static str, operation: &'static str, code: u16) -> u64 {
         let labels = CallLabels {
             plane,
@@ -244,6 +283,37 @@ impl Metrics {
             .unwrap_or_default()
     }
 
+    /// Messages that are kept, dead letters included.
+    pub fn mailbox_messages(&self) -> u64 {
+        let messages = self.mailbox.messages.get();
+        messages.try_into().unwrap_or_default()
+    }
+
+    /// Bytes of their bodies and attributes.
+    pub fn mailbox_bytes(&self) -> u64 {
+        self.mailbox.bytes.get().try_into().unwrap_or_default()
+    }
+
+    /// Receivers that wait for a message.
+    pub fn mailbox_waiting(&self) -> u64 {
+        self.mailbox.waiting.get().try_into().unwrap_or_default()
+    }
+
+    /// Deliveries of messages that had been delivered before.
+    pub fn mailbox_redeliveries(&self) -> u64 {
+        self.mailbox.redeliveries.get()
+    }
+
+    /// Messages that were moved to their topic's dead letters.
+    pub fn mailbox_dead_letters(&self) -> u64 {
+        self.mailbox.dead_letters.get()
+    }
+
+    /// Messages that were forgotten because their time was over.
+    pub fn mailbox_expired(&self) -> u64 {
+        self.mailbox.expired.get()
+    }
+
     /// Everything, in the Prometheus text format.
     pub fn text(&self) -> String {
         let mut text = String::new();
@@ -254,10 +324,6 @@ impl Metrics {
 
     pub(crate) fn faults(&self) -> InjectedFaults {
         self.faults.clone()
-    }
-
-    pub(crate) fn idempotency(&self) -> IdempotencyMetrics {
-        self.idempotency.clone()
     }
 
     pub(crate) fn connection_accepted(&self) {
@@ -314,7 +380,7 @@ mod tests {
 
     #[test]
     fn what_is_counted_is_read_back_and_written_as_text() {
-        let metrics = Metrics::new();
+        let metrics = Metrics::with(IdempotencyMetrics::default(), MailboxMetrics::default());
         let label = CallLabel {
             plane: "storage",
             operation: "put",

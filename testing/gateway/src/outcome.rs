@@ -1,7 +1,10 @@
 //! What came of a call, before a protocol puts it into its own form.
 
 use bytes::Bytes;
-use ron_app_sdk::oap::{ErrorReply, Executed, ObjectReply, StoragePutReply};
+use ron_app_sdk::oap::{
+    EffectReply, ErrorReply, Executed, IndexResolveReply, MailboxReceiveReply, MailboxSendReply,
+    ObjectReply, StoragePutReply,
+};
 
 /// What came of a call.
 pub(crate) struct Outcome {
@@ -9,7 +12,7 @@ pub(crate) struct Outcome {
     pub(crate) code: u16,
     /// What is said about it.
     pub(crate) reply: Reply,
-    /// The object or its range, empty otherwise.
+    /// The object or its range, or the messages' bodies one after the other; empty otherwise.
     pub(crate) body: Bytes,
     /// What is to happen when the reply has been handed to the connection.
     pub(crate) on_replied: OnReplied,
@@ -38,28 +41,48 @@ impl OnReplied {
 pub(crate) enum Reply {
     Put(StoragePutReply),
     Object(ObjectReply),
+    Send(MailboxSendReply),
+    Receive(MailboxReceiveReply),
+    Effect(EffectReply),
+    Resolve(IndexResolveReply),
     Error(ErrorReply),
     /// A meta that is none of the above.
     Raw(Vec<u8>),
 }
 
 impl Outcome {
-    pub(crate) fn put(reply: StoragePutReply) -> Self {
+    fn new(code: u16, reply: Reply, body: Bytes) -> Self {
         Self {
-            code: 200,
-            reply: Reply::Put(reply),
-            body: Bytes::new(),
+            code,
+            reply,
+            body,
             on_replied: OnReplied::default(),
         }
     }
 
+    pub(crate) fn put(reply: StoragePutReply) -> Self {
+        Self::new(200, Reply::Put(reply), Bytes::new())
+    }
+
+    pub(crate) fn send(reply: MailboxSendReply) -> Self {
+        Self::new(200, Reply::Send(reply), Bytes::new())
+    }
+
+    pub(crate) fn receive(reply: MailboxReceiveReply, bodies: Bytes) -> Self {
+        Self::new(200, Reply::Receive(reply), bodies)
+    }
+
+    pub(crate) fn effect(reply: EffectReply) -> Self {
+        Self::new(200, Reply::Effect(reply), Bytes::new())
+    }
+
+    pub(crate) fn resolve(reply: IndexResolveReply) -> Self {
+        Self::new(200, Reply::Resolve(reply), Bytes::new())
+    }
+
     pub(crate) fn object(reply: ObjectReply, body: Bytes) -> Self {
-        Self {
-            code: if reply.range.is_some() { 206 } else { 200 },
-            reply: Reply::Object(reply),
-            body,
-            on_replied: OnReplied::default(),
-        }
+        let code = if reply.range.is_some() { 206 } else { 200 };
+        Self::new(code, Reply::Object(reply), body)
     }
 
     /// The same with another certainty about the effect.
@@ -68,12 +91,7 @@ impl Outcome {
             executed,
             ..error.into()
         };
-        Self {
-            code: error.reason.code(),
-            reply: Reply::Error(error),
-            body: Bytes::new(),
-            on_replied: OnReplied::default(),
-        }
+        Self::new(error.reason.code(), Reply::Error(error), Bytes::new())
     }
 
     /// The same with something to happen when it has been handed to the connection.
@@ -89,6 +107,10 @@ impl Reply {
         match self {
             Self::Put(reply) => serde_json::to_vec(reply),
             Self::Object(reply) => serde_json::to_vec(reply),
+            Self::Send(reply) => serde_json::to_vec(reply),
+            Self::Receive(reply) => serde_json::to_vec(reply),
+            Self::Effect(reply) => serde_json::to_vec(reply),
+            Self::Resolve(reply) => serde_json::to_vec(reply),
             Self::Error(reply) => serde_json::to_vec(reply),
             Self::Raw(meta) => Ok(meta.clone()),
         }

@@ -75,12 +75,13 @@ impl Restrictions {
                 Condition::PathPrefix(prefix) => {
                     action.path().is_some_and(|path| path.starts_with(prefix))
                 }
-                // No operation has a topic yet.
-                Condition::TopicPrefix(_) => false,
+                Condition::TopicPrefix(prefix) => action
+                    .topic()
+                    .is_some_and(|topic| topic.as_str().starts_with(prefix)),
                 Condition::MaxBytes(limit) => body_len.map_or(true, |len| (len as u64) < *limit),
                 Condition::IdemScope(scope) => match idem {
                     Some(key) => key.expose().starts_with(scope),
-                    None => !action.is_mutation(),
+                    None => !action.is_keyed(),
                 },
                 Condition::Tenant(_) | Condition::Expires(_) | Condition::NotBefore(_) => true,
             };

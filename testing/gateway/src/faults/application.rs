@@ -43,7 +43,7 @@ pub(crate) fn execute(
         None => {
             let interrupted = call.action.interrupted();
             let settle = move |outcome| settle(outcome, after, interrupted, reset);
-            match shared.engine.execute(call, body) {
+            match shared.engine.execute(call, body, &shared.phase) {
                 Answer::Ready(outcome) => settle(outcome),
                 Answer::Pending(outcome) => later(async { settle(outcome.await).wait().await }),
             }

@@ -171,7 +171,7 @@ where
     };
     let injections = shared.faults.for_http(call.action.label(), call.attempt);
     let answer = if injections.is_empty() {
-        shared.engine.execute(call, body)
+        shared.engine.execute(call, body, &shared.phase)
     } else {
         faults::execute(shared, reset, call, body, injections)
     };

@@ -39,7 +39,11 @@ pub(super) fn outcome(method: &Method, outcome: Outcome) -> FullResponse {
             }
             response
         }
-        Reply::Raw(_) => new(status, JSON, outcome.reply.to_json().into()),
+        Reply::Send(_)
+        | Reply::Receive(_)
+        | Reply::Effect(_)
+        | Reply::Resolve(_)
+        | Reply::Raw(_) => new(status, JSON, outcome.reply.to_json().into()),
         Reply::Error(error) => {
             let mut response = new(status, JSON, outcome.reply.to_json().into());
             if let (Reason::RangeNotSatisfiable, Some(size)) = (error.reason, error.size) {

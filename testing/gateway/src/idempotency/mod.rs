@@ -8,18 +8,21 @@ mod config;
 mod key;
 #[cfg(test)]
 mod model;
+mod receipt;
 mod records;
 #[cfg(test)]
 mod tests;
 
 pub use config::{Deduplication, IdempotencyLimits};
 pub(crate) use key::{Fingerprint, OperationKey, Owner};
+pub(crate) use receipt::Receipt;
 
 use crate::answer::Answer;
+use crate::defect::{Defect, REMEMBERED_WITH_DEFECT};
 use crate::metrics::IdempotencyMetrics;
 use crate::outcome::{OnReplied, Outcome};
 use records::{Begin, Records};
-use ron_app_sdk::oap::{ErrorReply, Executed, Reason, StoragePutReply};
+use ron_app_sdk::oap::{ErrorReply, Executed, Reason};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -29,9 +32,6 @@ use tokio::time::timeout;
 const PATIENCE: Duration = Duration::from_millis(300);
 /// When to ask again then.
 const RETRY_AFTER: Duration = Duration::from_millis(100);
-
-/// What is recorded of a mutation.
-pub(crate) type Receipt = StoragePutReply;
 
 /// A mutation under a key.
 pub(crate) struct KeyedRequest {
@@ -50,13 +50,21 @@ impl Idempotency {
     pub(crate) fn new(
         limits: IdempotencyLimits,
         deduplication: Deduplication,
-        metrics: IdempotencyMetrics,
+        defect: Option<Defect>,
     ) -> Arc<Self> {
+        let mut records = Records::new(limits, deduplication);
+        if defect == Some(Defect::EarlyEviction) {
+            records.remember_only(REMEMBERED_WITH_DEFECT);
+        }
         Arc::new(Self {
-            records: Mutex::new(Records::new(limits, deduplication)),
+            records: Mutex::new(records),
             limits,
-            metrics,
+            metrics: IdempotencyMetrics::default(),
         })
+    }
+
+    pub(crate) fn metrics(&self) -> IdempotencyMetrics {
+        self.metrics.clone()
     }
 
     /// Executes the request, or answers with what came of it before.
@@ -122,10 +130,7 @@ impl Idempotency {
             Begin::Wait(ended) => Turn::Wait(ended),
             Begin::Replay(receipt) => {
                 self.metrics.replays.inc();
-                Turn::Answer(Outcome::put(Receipt {
-                    replayed: true,
-                    ..receipt
-                }))
+                Turn::Answer(receipt.outcome(true))
             }
             Begin::Mismatch => {
                 self.metrics.mismatches.inc();
@@ -220,7 +225,7 @@ impl Running {
         let later = self
             .idempotency
             .change(|records, now| records.committed(key, record, now));
-        let outcome = Outcome::put(receipt);
+        let outcome = receipt.outcome(false);
         let Some(record) = later else {
             self.phase = Phase::Over;
             return outcome;

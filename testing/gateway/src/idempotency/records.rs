@@ -54,6 +54,8 @@ pub(super) struct Records<R> {
     expiries: VecDeque<(Instant, OperationKey)>,
     /// How many keys each owner has.
     owners: HashMap<Owner, usize>,
+    /// How many that have ended are remembered; anything but all of them is a defect.
+    most_remembered: usize,
 }
 
 impl<R: Clone> Records<R> {
@@ -64,7 +66,14 @@ impl<R: Clone> Records<R> {
             records: HashMap::new(),
             expiries: VecDeque::new(),
             owners: HashMap::new(),
+            most_remembered: usize::MAX,
         }
+    }
+
+    /// For tests of a checker: breaks the guarantee. Of those that have ended only the newest are
+    /// remembered.
+    pub(super) fn remember_only(&mut self, most: usize) {
+        self.most_remembered = most;
     }
 
     /// How many keys are live.
@@ -151,6 +160,11 @@ impl<R: Clone> Records<R> {
             let expiry = now.checked_add(self.limits.window);
             let expiry = expiry.map(|expiry| (expiry, key.clone()));
             self.expiries.extend(expiry);
+        }
+        while self.expiries.len() > self.most_remembered {
+            if let Some((_, key)) = self.expiries.pop_front() {
+                self.forget(&key);
+            }
         }
     }
 
@@ -351,6 +365,22 @@ pub(super) mod tests {
             records.release(&key);
         }
         assert!(records.expiries.is_empty() && records.owners.is_empty());
+    }
+
+    #[test]
+    fn with_the_defect_only_the_newest_are_remembered() {
+        let mut records = records(IdempotencyLimits::default());
+        records.remember_only(2);
+        let (now, payload) = (Instant::now(), fingerprint("x"));
+        let keys: Vec<_> = (0..3).map(|number| key("a", &number.to_string())).collect();
+        for key in &keys {
+            assert_runs(&records.begin(key, payload, now));
+            assert_eq!(records.committed(key, 7, now), None);
+        }
+        assert_eq!(records.len(), 2);
+        let begin = records.begin(&keys[1], payload, now);
+        assert!(matches!(begin, Begin::Replay(7)), "{begin:?}");
+        assert_runs(&records.begin(&keys[0], payload, now));
     }
 
     #[test]

@@ -4,8 +4,9 @@
 
 use super::records::tests::{fingerprint, key};
 use super::*;
-use crate::metrics::Metrics;
+use crate::metrics::IdempotencyMetrics;
 use crate::outcome::Reply;
+use ron_app_sdk::oap::StoragePutReply;
 use ron_app_sdk::AddrB3;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::oneshot;
@@ -16,19 +17,20 @@ type Execution = Result<Receipt, ErrorReply>;
 
 struct Fixture {
     idempotency: Arc<Idempotency>,
-    metrics: Metrics,
     effects: Arc<AtomicU64>,
 }
 
 impl Fixture {
     fn new(deduplication: Deduplication) -> Self {
-        let metrics = Metrics::new();
         let limits = IdempotencyLimits::default();
         Self {
-            idempotency: Idempotency::new(limits, deduplication, metrics.idempotency()),
-            metrics,
+            idempotency: Idempotency::new(limits, deduplication, None),
             effects: Arc::default(),
         }
+    }
+
+    fn metrics(&self) -> IdempotencyMetrics {
+        self.idempotency.metrics()
     }
 
     fn effects(&self) -> u64 {
@@ -68,15 +70,13 @@ impl Fixture {
 
 fn take_effect(effects: &AtomicU64) -> Receipt {
     let number = effects.fetch_add(1, Ordering::SeqCst);
-    Receipt {
-        executed: Executed::Yes,
-        replayed: false,
+    Receipt::Put {
         address: AddrB3::of(&number.to_be_bytes()),
         size: number,
     }
 }
 
-fn receipt(outcome: &Outcome) -> &Receipt {
+fn receipt(outcome: &Outcome) -> &StoragePutReply {
     match &outcome.reply {
         Reply::Put(receipt) => receipt,
         other => panic!("{other:?}"),
@@ -111,15 +111,15 @@ async fn of_64_callers_at_once_one_executes_and_all_get_its_receipt() {
         .collect();
     let mut first = 0;
     for caller in callers {
-        let mut receipt = caller.await.unwrap();
+        let receipt = caller.await.unwrap();
         first += u64::from(!receipt.replayed);
-        receipt.replayed = false;
+        let (address, size) = (receipt.address, receipt.size);
         let expected = take_effect(&AtomicU64::new(0));
-        assert_eq!(receipt, expected);
+        assert_eq!(Receipt::Put { address, size }, expected);
     }
     assert_eq!((fixture.effects(), first), (1, 1));
-    assert_eq!(fixture.metrics.idempotency_replays(), 63);
-    assert_eq!(fixture.metrics.idempotency_records(), 1);
+    assert_eq!(fixture.metrics().replays.get(), 63);
+    assert_eq!(fixture.metrics().records.get(), 1);
 }
 
 #[tokio::test]
@@ -129,7 +129,7 @@ async fn another_request_under_the_key_is_refused() {
     let other = fixture.run("y", || unreachable!()).wait().await;
     assert_eq!(error(&other).reason, Reason::IdempotencyMismatch);
     assert_eq!((other.code, error(&other).executed), (409, Executed::No));
-    assert_eq!(fixture.metrics.idempotency_mismatches(), 1);
+    assert_eq!(fixture.metrics().mismatches.get(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -143,7 +143,7 @@ async fn a_caller_waits_for_the_running_one_but_not_for_long() {
     assert_eq!(refusal.reason, Reason::IdempotencyInProgress);
     assert_eq!(refusal.executed, Executed::Unknown);
     assert_eq!(refusal.retry_after_ms, Some(100));
-    assert_eq!(fixture.metrics.idempotency_in_progress(), 1);
+    assert_eq!(fixture.metrics().in_progress.get(), 1);
 
     let second = fixture.run_now();
     assert!(matches!(second, Answer::Pending(_)));
@@ -180,7 +180,7 @@ async fn a_refusal_without_effect_frees_the_key() {
     let fixture = Fixture::new(Deduplication::Atomic);
     let refuse = || Answer::Ready(Err(ErrorReply::not_executed(Reason::DeadlineExceeded)));
     assert_eq!(fixture.run("x", refuse).wait().await.code, 408);
-    assert_eq!(fixture.metrics.idempotency_records(), 0);
+    assert_eq!(fixture.metrics().records.get(), 0);
     assert!(!receipt(&fixture.run_now().wait().await).replayed);
 }
 
@@ -193,9 +193,9 @@ async fn permission_that_is_not_used_frees_the_key() {
     };
     let turn = fixture.idempotency.begin(&request);
     assert!(matches!(turn, Turn::Execute(_)));
-    assert_eq!(fixture.metrics.idempotency_records(), 1);
+    assert_eq!(fixture.metrics().records.get(), 1);
     drop(turn);
-    assert_eq!(fixture.metrics.idempotency_records(), 0);
+    assert_eq!(fixture.metrics().records.get(), 0);
 }
 
 #[tokio::test]

@@ -4,7 +4,6 @@ use crate::engine::{Action, Call, Caller, Engine, LONGEST_CALL};
 use crate::metrics::CallLabel;
 use ron_app_sdk::oap::{CallContext, ErrorReply, Operation, Plane, Reason, RequestError};
 use ron_app_sdk::session::RequestHead;
-use ron_app_sdk::EdgePath;
 use std::time::{Duration, Instant};
 
 /// Checks a request that arrived at `now`, before its body is there.
@@ -19,7 +18,9 @@ pub(super) fn admit(
         plane: match Plane::from_id(head.app_proto_id) {
             Some(Plane::Storage) => "storage",
             Some(Plane::Edge) => "edge",
-            _ => "unknown",
+            Some(Plane::Mailbox) => "mailbox",
+            Some(Plane::Index) => "index",
+            Some(Plane::Control) | None => "unknown",
         },
         operation: "unknown",
     };
@@ -38,23 +39,13 @@ fn admit_operation(
     context: CallContext,
     operation: Operation<'_>,
 ) -> Result<Call, ErrorReply> {
+    let unknown = || ErrorReply::not_executed(Reason::UnknownOperation);
+    let action = Action::of(operation).ok_or_else(unknown)?;
+    action.check_fields()?;
     if context.deadline_ms == 0 {
         return Err(ErrorReply::not_executed(Reason::DeadlineExceeded));
     }
-    let action = match operation {
-        Operation::StoragePut => Action::StoragePut,
-        Operation::StorageGet { address, range } => Action::StorageGet(address, range.into()),
-        Operation::StorageHead { address } => Action::StorageHead(address),
-        Operation::EdgeGet { path, range } => {
-            check_path(&path)?;
-            Action::EdgeGet(path.into_owned(), range.into())
-        }
-        Operation::EdgeHead { path } => {
-            check_path(&path)?;
-            Action::EdgeHead(path.into_owned())
-        }
-        _ => return Err(ErrorReply::not_executed(Reason::UnknownOperation)),
-    };
+    action.check_path()?;
     caller.may(&action, context.idem.as_ref())?;
     let limit = Duration::from_millis(u64::from(context.deadline_ms)).min(LONGEST_CALL);
     let deadline = now + limit;
@@ -65,11 +56,6 @@ fn admit_operation(
         attempt: context.attempt,
         deadline,
     })
-}
-
-fn check_path(path: &str) -> Result<(), ErrorReply> {
-    let refuse = |rule| schema_violation(&format!("path: {rule}"));
-    EdgePath::new(path).map(|_| ()).map_err(refuse)
 }
 
 fn refusal(error: &RequestError) -> ErrorReply {
@@ -95,17 +81,12 @@ mod tests {
     use super::*;
     use crate::config::GatewayConfig;
     use crate::engine::Backends;
-    use crate::metrics::Metrics;
     use crate::selection::Selection;
     use ron_app_sdk::oap::MAX_META;
 
     fn engine() -> Engine {
         let config = GatewayConfig::default();
-        Engine::new(
-            Backends::in_memory(&config).unwrap(),
-            &config,
-            &Metrics::new(),
-        )
+        Engine::new(Backends::in_memory(&config).unwrap(), &config)
     }
 
     fn mint(engine: &Engine, caveats: &[&str]) -> Vec<u8> {

@@ -37,7 +37,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let label = call.action.label();
         let injections = self.shared.faults.for_oap(label, call.attempt);
         if injections.is_empty() {
-            return Some(self.shared.engine.execute(call, body));
+            let shared = &self.shared;
+            return Some(shared.engine.execute(call, body, &shared.phase));
         }
         let mut is_silent = false;
         let mut around = Vec::new();
@@ -165,6 +166,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 fn reply_header(label: CallLabel, corr_id: u64) -> Header {
     let plane = match label.plane {
         "edge" => Plane::Edge,
+        "mailbox" => Plane::Mailbox,
+        "index" => Plane::Index,
         _ => Plane::Storage,
     };
     Header {

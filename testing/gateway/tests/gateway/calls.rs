@@ -1,7 +1,10 @@
 //! Calls over OAP: each operation, and each way to be refused.
 
 use crate::support::{connector, identity_of, tls, within, Fixture, MINUTE};
-use ron_app_sdk::oap::{Executed, Flags, Header, Operation, Plane, Reason, HEADER_LEN, MAX_BODY};
+use ron_app_sdk::oap::{
+    split_meta, ErrorReply, Executed, Flags, Frame, Header, Operation, Plane, Reason, HEADER_LEN,
+    MAX_BODY,
+};
 use ron_app_sdk::{AddrB3, ByteRange};
 use ron_gateway::certificates::{Authority, CertificateRequest};
 use ron_gateway::{edge, Gateway, GatewayConfig};
@@ -241,6 +244,36 @@ async fn each_refusal_leaves_the_connection_usable() {
         );
     }
 
+    // A plane that nobody has: written by hand, for no type of ours can say it.
+    let mut stranger = fixture.connect().await;
+    let meta = br#"{"op":"put","deadline_ms":1000,"attempt":1}"#;
+    let mut request = Vec::new();
+    let payload = [&(meta.len() as u32).to_be_bytes(), &meta[..]].concat();
+    let header = Header {
+        len: (HEADER_LEN + stranger.capability.len() + payload.len()) as u32,
+        flags: Flags::REQ.with(Flags::START).with(Flags::END),
+        code: 0,
+        app_proto_id: 0x0999,
+        tenant_id: 0,
+        cap_len: stranger.capability.len() as u16,
+        corr_id: 1,
+    };
+    request.extend_from_slice(&header.encode());
+    request.extend_from_slice(&stranger.capability);
+    request.extend_from_slice(&payload);
+    stranger.stream.write_all(&request).await.unwrap();
+    let mut reply = vec![0; 1024];
+    let count = within(5, stranger.stream.read(&mut reply)).await.unwrap();
+    let (frame, _) = Frame::decode(&reply[..count]).unwrap();
+    assert_eq!(
+        (frame.header.code, frame.header.app_proto_id),
+        (501, 0x0999)
+    );
+    let (meta, _) = split_meta(frame.payload).unwrap();
+    let unknown: ErrorReply = serde_json::from_slice(meta).unwrap();
+    assert_eq!(unknown.reason, Reason::UnknownPlane);
+    assert!(unknown.detail.unwrap().contains("0x0999"));
+
     connection.capability = Vec::new();
     let missing = connection
         .call(Operation::StoragePut, &[0; 100_000])
@@ -256,7 +289,7 @@ async fn each_refusal_leaves_the_connection_usable() {
         connection.call(Operation::StoragePut, b"fine").await.code,
         200
     );
-    assert_eq!(fixture.gateway.metrics().connections_accepted(), 1);
+    assert_eq!(fixture.gateway.metrics().connections_accepted(), 2);
 }
 
 #[tokio::test]

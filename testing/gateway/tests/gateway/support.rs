@@ -10,6 +10,7 @@ use ron_gateway::store::{MemoryStore, Object, ObjectStore, Part, PutError};
 use ron_gateway::{self as gateway, Backends, Gateway, GatewayConfig, ReadError, Selection};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
+use serde::de::DeserializeOwned;
 use std::collections::HashMap;
 use std::future::Future;
 use std::io;
@@ -168,6 +169,12 @@ impl Answer {
         serde_json::from_slice(&self.meta).unwrap()
     }
 
+    /// The meta of a success as `T`.
+    pub(crate) fn reply<T: DeserializeOwned>(&self) -> T {
+        assert_eq!(self.code, 200, "{:?}", String::from_utf8_lossy(&self.meta));
+        serde_json::from_slice(&self.meta).unwrap()
+    }
+
     pub(crate) fn error(&self) -> ErrorReply {
         let error: ErrorReply = serde_json::from_slice(&self.meta).unwrap();
         assert_eq!(error.reason.code(), self.code);
@@ -217,8 +224,13 @@ impl Connection {
         self.send_meta(operation.plane(), &meta, body).await
     }
 
-    /// Writes a put under an idempotency key; as [`Connection::send`].
-    pub(crate) async fn send_put(&mut self, key: &str, body: &[u8]) -> (usize, u64) {
+    /// Writes a mutation under an idempotency key; as [`Connection::send`].
+    pub(crate) async fn send_keyed(
+        &mut self,
+        operation: &Operation<'_>,
+        key: &str,
+        body: &[u8],
+    ) -> (usize, u64) {
         let context = CallContext {
             deadline_ms: MINUTE,
             idem: Some(IdemKey::new(key).unwrap()),
@@ -226,8 +238,23 @@ impl Connection {
             traceparent: None,
         };
         let mut meta = Vec::new();
-        Operation::StoragePut.encode(&context, &mut meta);
-        self.send_meta(Plane::Storage, &meta, body).await
+        operation.encode(&context, &mut meta);
+        self.send_meta(operation.plane(), &meta, body).await
+    }
+
+    pub(crate) async fn call_keyed(
+        &mut self,
+        operation: &Operation<'_>,
+        key: &str,
+        body: &[u8],
+    ) -> Answer {
+        let (tag, _) = self.send_keyed(operation, key, body).await;
+        self.answer(tag).await
+    }
+
+    /// Writes a put under an idempotency key; as [`Connection::send`].
+    pub(crate) async fn send_put(&mut self, key: &str, body: &[u8]) -> (usize, u64) {
+        self.send_keyed(&Operation::StoragePut, key, body).await
     }
 
     pub(crate) async fn put(&mut self, key: &str, body: &[u8]) -> Answer {

@@ -4,104 +4,36 @@
 //! when the body is there; a mutation under an idempotency key once, however often it comes. Both faces
 //! go through here, so both have the same checks and codes.
 
+mod action;
+mod backends;
+mod mutation;
+
+pub(crate) use action::Action;
+pub use backends::Backends;
+
 use crate::answer::Answer;
-use crate::capability::{CapabilityCheck, Grant, Minter, Verifier};
+use crate::capability::{Grant, Minter};
 use crate::config::GatewayConfig;
-use crate::edge::{Edge, EdgeSource};
-use crate::idempotency::{Fingerprint, Idempotency, KeyedRequest, OperationKey, Owner, Receipt};
+use crate::idempotency::Owner;
 use crate::ledger::Ledger;
-use crate::metrics::{CallLabel, Metrics};
+use crate::mailbox::Batch;
 use crate::outcome::Outcome;
+use crate::phase::PhaseWatch;
 use crate::quota::{Permit, Quotas};
-use crate::selection::{ReadError, Selection};
-use crate::store::{MemoryStore, Object, ObjectStore, Part};
-use bytes::Bytes;
-use ron_app_sdk::oap::{ErrorReply, Executed, ObjectReply, Reason, MAX_BODY};
-use ron_app_sdk::{AddrB3, EdgePath, IdemKey};
+use crate::selection::ReadError;
+use crate::store::{Object, Part};
+use bytes::{Bytes, BytesMut};
+use ron_app_sdk::oap::{
+    EffectReply, ErrorReply, Executed, IndexResolveReply, MailboxReceiveReply, ObjectReply, Reason,
+};
+use ron_app_sdk::{EdgePath, IdemKey, IndexKey};
 use std::fmt;
 use std::future::Future;
-use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// What a client may ask for: a call does not keep its memory for longer.
 pub(crate) const LONGEST_CALL: Duration = Duration::from_secs(3600);
-
-/// What a gateway keeps its state in.
-#[derive(Clone)]
-pub struct Backends {
-    /// The storage plane's objects.
-    pub objects: Arc<dyn ObjectStore>,
-    /// The edge plane's objects.
-    pub edge: Arc<dyn EdgeSource>,
-    /// Who may call.
-    pub capabilities: Arc<dyn CapabilityCheck>,
-}
-
-impl Backends {
-    /// A store in memory, the configured folder, and the check of capabilities with the configured root
-    /// keys, or with one of its own where none are configured.
-    ///
-    /// # Errors
-    /// Where the edge folder cannot be read, or the operating system has no randomness to give.
-    pub fn in_memory(config: &GatewayConfig) -> io::Result<Self> {
-        Ok(Self {
-            objects: Arc::new(MemoryStore::new(config.storage_limit)),
-            edge: Arc::new(Edge::open(config.edge_root.as_deref())?),
-            capabilities: Arc::new(Verifier::configured(config)?),
-        })
-    }
-}
-
-impl fmt::Debug for Backends {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Backends").finish_non_exhaustive()
-    }
-}
-
-/// What a call wants.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Action {
-    StoragePut,
-    StorageGet(AddrB3, Selection),
-    StorageHead(AddrB3),
-    /// The path has passed [`EdgePath`]'s rules.
-    EdgeGet(String, Selection),
-    EdgeHead(String),
-}
-
-impl Action {
-    pub(crate) fn label(&self) -> CallLabel {
-        let (plane, operation) = match self {
-            Self::StoragePut => ("storage", "put"),
-            Self::StorageGet(..) => ("storage", "get"),
-            Self::StorageHead(..) => ("storage", "head"),
-            Self::EdgeGet(..) => ("edge", "get"),
-            Self::EdgeHead(..) => ("edge", "head"),
-        };
-        CallLabel { plane, operation }
-    }
-
-    /// The edge path.
-    pub(crate) fn path(&self) -> Option<&str> {
-        match self {
-            Self::EdgeGet(path, _) | Self::EdgeHead(path) => Some(path),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn is_mutation(&self) -> bool {
-        matches!(self, Self::StoragePut)
-    }
-
-    /// What is known about the effect of an execution that was given up.
-    pub(crate) fn interrupted(&self) -> Executed {
-        match self {
-            Self::StoragePut => Executed::Unknown,
-            _ => Executed::No,
-        }
-    }
-}
 
 /// A caller whose capability was checked, with a call that counts.
 #[derive(Debug)]
@@ -131,24 +63,19 @@ pub(crate) struct Call {
 /// Executes calls.
 pub(crate) struct Engine {
     backends: Backends,
-    idempotency: Arc<Idempotency>,
-    ledger: Option<Arc<Ledger>>,
     quotas: Arc<Quotas>,
 }
 
 impl Engine {
-    pub(crate) fn new(backends: Backends, config: &GatewayConfig, metrics: &Metrics) -> Self {
-        let (limits, deduplication) = (config.idempotency, config.deduplication);
+    pub(crate) fn new(backends: Backends, config: &GatewayConfig) -> Self {
         Self {
             backends,
-            idempotency: Idempotency::new(limits, deduplication, metrics.idempotency()),
-            ledger: config.ledger.then(Arc::default),
             quotas: Arc::new(Quotas::new(&config.limits)),
         }
     }
 
     pub(crate) fn ledger(&self) -> Option<&Ledger> {
-        self.ledger.as_deref()
+        self.backends.ledger.as_deref()
     }
 
     /// Checks whose call this is, and counts it.
@@ -162,20 +89,23 @@ impl Engine {
         self.backends.capabilities.minter()
     }
 
-    /// Executes a call within its deadline.
-    pub(crate) fn execute(&self, call: Call, body: Bytes) -> Answer<Outcome> {
+    /// Executes a call within its deadline. Where the gateway drains, nothing waits for a message.
+    pub(crate) fn execute(&self, call: Call, body: Bytes, phase: &PhaseWatch) -> Answer<Outcome> {
         if Instant::now() >= call.deadline {
             return Answer::Ready(deadline_exceeded(Executed::No));
         }
         let (deadline, interrupted) = (call.deadline, call.action.interrupted());
-        let (grant, idem) = (&call.caller.grant, call.idem.as_ref());
-        if let Err(error) = grant.allows(&call.action, idem, Some(body.len())) {
+        let Caller { grant, permit } = call.caller;
+        if let Err(error) = grant.allows(&call.action, call.idem.as_ref(), Some(body.len())) {
             return Answer::Ready(Outcome::error(error, Executed::No));
         }
-        match self.start(call.action, call.caller.grant, call.idem, deadline, body) {
+        if !call.action.has_body() && !body.is_empty() {
+            return Answer::Ready(schema_violation("this operation has no body"));
+        }
+        match self.start(call.action, grant, call.idem, deadline, body, phase) {
             Answer::Pending(outcome) => Answer::pending(async move {
                 // The call counts for its subject until it is answered or given up.
-                let _permit = call.caller.permit;
+                let _permit = permit;
                 within(deadline, interrupted, outcome).await
             }),
             ready => ready,
@@ -189,18 +119,22 @@ impl Engine {
         idem: Option<IdemKey>,
         deadline: Instant,
         body: Bytes,
+        phase: &PhaseWatch,
     ) -> Answer<Outcome> {
-        let Backends { objects, edge, .. } = &self.backends;
-        if action == Action::StoragePut {
-            return self.put(grant, idem, deadline, body);
-        }
-        if !body.is_empty() {
-            let error =
-                ErrorReply::not_executed(Reason::SchemaViolation).with_detail("a read has no body");
-            return Answer::Ready(Outcome::error(error, Executed::No));
-        }
+        let Backends {
+            objects,
+            edge,
+            mailbox,
+            ..
+        } = &self.backends;
+        let owner = Owner::from(grant);
+        let mutation = |owner| mutation::Mutation {
+            owner,
+            idem,
+            deadline,
+        };
         match action {
-            Action::StoragePut => self.put(grant, idem, deadline, body),
+            Action::StoragePut => self.put(mutation(owner), body),
             Action::StorageGet(address, selection) => objects.read(address, selection).map(part),
             Action::StorageHead(address) => objects.head(address).map(description),
             Action::EdgeGet(path, selection) => match EdgePath::new(&path) {
@@ -211,51 +145,40 @@ impl Engine {
                 Ok(path) => edge.head(path).map(description),
                 Err(error) => Answer::Ready(schema_violation(error)),
             },
+            Action::MailboxSend { topic, attributes } => {
+                self.send(mutation(owner), topic, attributes, body)
+            }
+            Action::MailboxReceive(receive) => mailbox
+                .receive(owner, receive, deadline, phase)
+                .map(messages),
+            Action::MailboxAck(lease) => {
+                Answer::Ready(effect(mailbox.ack(&owner, &lease, deadline)))
+            }
+            Action::MailboxNack { lease, delay_ms } => {
+                let delay = Duration::from_millis(delay_ms.into());
+                Answer::Ready(effect(mailbox.nack(&owner, &lease, delay, deadline)))
+            }
+            Action::MailboxExtend {
+                lease,
+                visibility_ms,
+            } => {
+                let extended = mailbox.extend(&owner, &lease, visibility_ms, deadline);
+                Answer::Ready(effect(extended))
+            }
+            Action::IndexResolve(key) => Answer::Ready(self.resolve(owner.tenant_id, key)),
+            Action::IndexPublish {
+                key,
+                address,
+                expected,
+            } => self.publish(mutation(owner), key, address, expected),
         }
     }
 
-    fn put(
-        &self,
-        grant: Grant,
-        idem: Option<IdemKey>,
-        deadline: Instant,
-        body: Bytes,
-    ) -> Answer<Outcome> {
-        const OPERATION: &str = "storage.put";
-        if body.len() > MAX_BODY {
-            let error = ErrorReply::not_executed(Reason::TooLarge)
-                .with_detail(format!("a body has at most {MAX_BODY} bytes"));
-            return Answer::Ready(Outcome::error(error, Executed::No));
-        }
-        let (address, size) = (AddrB3::of(&body), body.len() as u64);
-        let key = idem.map(|idem| OperationKey::new(Owner::from(grant), OPERATION, &idem));
-        let (objects, ledger) = (Arc::clone(&self.backends.objects), self.ledger.clone());
-        let counted = ledger.map(|ledger| (ledger, key.clone()));
-        let execute = move || {
-            let stored = objects.put(address, body, deadline);
-            stored.map(move |stored| {
-                stored?;
-                if let Some((ledger, key)) = counted {
-                    ledger.count(key);
-                }
-                Ok(Receipt {
-                    executed: Executed::Yes,
-                    replayed: false,
-                    address,
-                    size,
-                })
-            })
-        };
-        match key {
-            Some(key) => {
-                let fingerprint = Fingerprint::new(OPERATION, &[], address, size);
-                let request = KeyedRequest { key, fingerprint };
-                self.idempotency.run(request, execute)
-            }
-            None => execute().map(|result: Result<Receipt, ErrorReply>| match result {
-                Ok(receipt) => Outcome::put(receipt),
-                Err(error) => Outcome::error(error, Executed::No),
-            }),
+    fn resolve(&self, tenant_id: u128, key: IndexKey) -> Outcome {
+        let executed = Executed::No;
+        match self.backends.index.resolve(tenant_id, key) {
+            Ok(address) => Outcome::resolve(IndexResolveReply { executed, address }),
+            Err(error) => Outcome::error(error, executed),
         }
     }
 }
@@ -305,6 +228,45 @@ fn description(result: Result<Object, ReadError>) -> Outcome {
     }
 }
 
+fn messages(received: Result<Batch, ErrorReply>) -> Outcome {
+    let executed = Executed::No;
+    let Batch {
+        is_replayed,
+        deliveries,
+    } = match received {
+        Ok(batch) => batch,
+        Err(error) => return Outcome::error(error, executed),
+    };
+    let bodies = match &deliveries[..] {
+        [only] => only.body.clone(),
+        all => {
+            let len = all.iter().map(|delivery| delivery.body.len()).sum();
+            let mut bodies = BytesMut::with_capacity(len);
+            all.iter()
+                .for_each(|delivery| bodies.extend_from_slice(&delivery.body));
+            bodies.freeze()
+        }
+    };
+    let messages = deliveries.into_iter().map(|delivery| delivery.message);
+    let reply = MailboxReceiveReply {
+        executed,
+        replayed: is_replayed,
+        messages: messages.collect(),
+    };
+    Outcome::receive(reply, bodies)
+}
+
+/// What came of something that is done once for a lease.
+fn effect(result: Result<bool, ErrorReply>) -> Outcome {
+    match result {
+        Ok(replayed) => Outcome::effect(EffectReply {
+            executed: Executed::Yes,
+            replayed,
+        }),
+        Err(error) => Outcome::error(error, Executed::No),
+    }
+}
+
 fn reply(object: Object) -> ObjectReply {
     ObjectReply {
         executed: Executed::No,
@@ -319,13 +281,20 @@ fn reply(object: Object) -> ObjectReply {
 mod tests {
     use super::*;
     use crate::outcome::Reply;
-    use crate::store::PutError;
-    use std::time::Duration;
+    use crate::phase::phase_channel;
+    use crate::selection::Selection;
+    use crate::store::{ObjectStore, PutError};
+    use ron_app_sdk::{AddrB3, MAX_BODY};
 
     fn engine() -> Engine {
         let config = GatewayConfig::default();
         let backends = Backends::in_memory(&config).unwrap();
-        Engine::new(backends, &config, &Metrics::new())
+        Engine::new(backends, &config)
+    }
+
+    async fn execute(engine: &Engine, call: Call, body: Bytes) -> Outcome {
+        let (_serving, phase) = phase_channel();
+        engine.execute(call, body, &phase).wait().await
     }
 
     fn call(action: Action) -> Call {
@@ -356,14 +325,11 @@ mod tests {
     async fn an_object_comes_back_as_it_was_put() {
         let engine = engine();
         let body = Bytes::from_static(b"0123456789");
-        let outcome = engine
-            .execute(call(Action::StoragePut), body.clone())
-            .wait()
-            .await;
+        let outcome = execute(&engine, call(Action::StoragePut), body.clone()).await;
         assert_eq!(outcome.code, 200);
         let address = AddrB3::of(&body);
         let get = Action::StorageGet(address, Selection::Last(2));
-        let outcome = engine.execute(call(get), Bytes::new()).wait().await;
+        let outcome = execute(&engine, call(get), Bytes::new()).await;
         assert_eq!((outcome.code, &outcome.body[..]), (206, &b"89"[..]));
     }
 
@@ -379,7 +345,7 @@ mod tests {
             (Action::EdgeHead("/absent".into()), Bytes::new(), 404),
             (Action::EdgeHead("no slash".into()), Bytes::new(), 400),
         ] {
-            let outcome = engine.execute(call(action.clone()), body).wait().await;
+            let outcome = execute(&engine, call(action.clone()), body).await;
             assert_eq!(outcome.code, code, "{action:?}");
             assert_eq!(error(&outcome).executed, Executed::No);
         }
@@ -389,19 +355,13 @@ mod tests {
     async fn a_call_after_its_deadline_is_not_executed() {
         let engine = engine();
         let late = call_until(Instant::now(), Action::StoragePut);
-        let outcome = engine
-            .execute(late, Bytes::from_static(b"late"))
-            .wait()
-            .await;
+        let outcome = execute(&engine, late, Bytes::from_static(b"late")).await;
         assert_eq!(
             (outcome.code, error(&outcome).executed),
             (408, Executed::No)
         );
         let head = Action::StorageHead(AddrB3::of(b"late"));
-        assert_eq!(
-            engine.execute(call(head), Bytes::new()).wait().await.code,
-            404
-        );
+        assert_eq!(execute(&engine, call(head), Bytes::new()).await.code, 404);
     }
 
     /// A store that never answers.
@@ -430,10 +390,7 @@ mod tests {
             (Action::StorageHead(AddrB3::of(b"")), Executed::No),
         ] {
             let deadline = Instant::now() + Duration::from_millis(20);
-            let outcome = engine
-                .execute(call_until(deadline, action), Bytes::new())
-                .wait()
-                .await;
+            let outcome = execute(&engine, call_until(deadline, action), Bytes::new()).await;
             assert_eq!((outcome.code, error(&outcome).executed), (408, executed));
         }
     }
