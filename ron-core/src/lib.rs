@@ -1,7 +1,7 @@
 //! ron-app-sdk: applications talk to RON nodes.
 //!
-//! Content-addressed **storage** and **edge** fetches with byte ranges, through one gateway, over TLS 1.3.
-//! Every call carries a [`Capability`] and a limit; every mutation carries an idempotency key; what is fetched
+//! Content-addressed **storage**, **edge** fetches with byte ranges, an at-least-once **mailbox** and a name
+//! **index**, through one gateway, over TLS 1.3. Every call carries a [`Capability`] and a limit; every mutation carries an idempotency key; what is fetched
 //! by address is hashed and compared; what fails for a moment is tried again. [`RonAppSdk`] is for
 //! asynchronous applications, [`blocking::RonAppSdk`] for threads; both drive the connection themselves,
 //! without a task or thread in between.
@@ -63,3 +63,8 @@ pub use retry::GaveUp;
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// Compiles the examples of the four planes.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/PLANES.md")]
+struct Planes;
