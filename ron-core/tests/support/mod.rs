@@ -6,7 +6,7 @@ pub(crate) mod peer;
 use ron_app_sdk::{blocking, Capability, RonAppSdk, SdkConfig, TlsConfig};
 use ron_gateway::capability::KeyRing;
 use ron_gateway::certificates::{Authority, CertificateRequest};
-use ron_gateway::{Gateway, GatewayConfig, Limits};
+use ron_gateway::{Backends, Gateway, GatewayConfig, Limits};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -54,7 +54,16 @@ impl TestGateway {
         Self::start_with(GatewayConfig::default(), &CertificateRequest::localhost())
     }
 
-    pub(crate) fn start_with(mut config: GatewayConfig, request: &CertificateRequest) -> Self {
+    pub(crate) fn start_with(config: GatewayConfig, request: &CertificateRequest) -> Self {
+        Self::start_on(config, request, |_| {})
+    }
+
+    /// With another store or check than the configured one.
+    pub(crate) fn start_on(
+        mut config: GatewayConfig,
+        request: &CertificateRequest,
+        change: impl FnOnce(&mut Backends),
+    ) -> Self {
         let trust = Trust::new();
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
@@ -64,7 +73,10 @@ impl TestGateway {
         config.root_keys = root_keys();
         config.limits.max_connections_per_address = Limits::default().max_connections;
         let identity = trust.authority.issue(request).unwrap();
-        let gateway = runtime.block_on(Gateway::start(config, identity)).unwrap();
+        let mut backends = Backends::in_memory(&config).unwrap();
+        change(&mut backends);
+        let start = Gateway::start_with(config, identity, backends);
+        let gateway = runtime.block_on(start).unwrap();
         Self {
             gateway,
             trust,

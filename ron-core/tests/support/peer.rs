@@ -3,7 +3,7 @@
 use super::Trust;
 use ron_app_sdk::oap::hello::{HelloReply, Profile};
 use ron_app_sdk::oap::{Flags, Frame, Header};
-use ron_gateway::certificates::CertificateRequest;
+use ron_gateway::certificates::{CertificateRequest, ServerIdentity};
 use rustls::crypto::ring;
 use rustls::{ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion};
 use std::io::{self, Read, Write};
@@ -48,6 +48,16 @@ impl Peer {
     ) -> Self {
         let trust = Trust::new();
         let identity = trust.authority.issue(&tls.certificate).unwrap();
+        Self::identified(trust, identity, tls, script)
+    }
+
+    /// With a certificate of the test's own.
+    pub(crate) fn identified(
+        trust: Trust,
+        identity: ServerIdentity,
+        tls: PeerTls,
+        script: impl Fn(&mut Conversation, usize) -> io::Result<()> + Send + Sync + 'static,
+    ) -> Self {
         let (chain, key) = identity.into_parts();
         let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_protocol_versions(&[tls.version])
