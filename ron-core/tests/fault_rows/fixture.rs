@@ -264,6 +264,14 @@ impl Client {
         )
     }
 
+    pub(crate) fn heads_at_once(&self, addresses: &[AddrB3]) -> Vec<Outcome<ObjectInfo>> {
+        call!(
+            self,
+            calls => in_threads(addresses, |address| calls.storage_head(*address)),
+            join_all(addresses.iter().map(|address| calls.storage_head(*address)))
+        )
+    }
+
     pub(crate) fn puts_at_once(&self, bodies: &[Bytes]) -> Vec<Outcome<AddrB3>> {
         call!(
             self,

@@ -8,4 +8,5 @@ mod support;
 mod answers;
 mod contents;
 mod fixture;
+mod frames;
 mod keys;
