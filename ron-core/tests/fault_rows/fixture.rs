@@ -7,6 +7,7 @@ use ron_app_sdk::{
     blocking, AddrB3, ByteRange, CallReport, CapabilitySource, Executed, IdemKey, ObjectInfo,
     RonAppSdk, SdkConfig, SdkError, UnverifiedRange,
 };
+use ron_fault_proxy::{BlockingFaultProxy, FaultProxy};
 use ron_gateway::certificates::CertificateRequest;
 use ron_gateway::faults::{Fault, FaultKind, FaultPlan, FaultRule};
 use ron_gateway::GatewayConfig;
@@ -80,6 +81,27 @@ impl Fixture {
     /// A client whose mutations have no key.
     pub(crate) fn unkeyed_client(&self) -> Client {
         self.client_with(|config| config.idempotency.enabled = false)
+    }
+
+    /// A proxy before the gateway, and a client that comes through it.
+    pub(crate) fn proxied(
+        &self,
+        change: impl FnOnce(&mut SdkConfig),
+    ) -> (BlockingFaultProxy, Client) {
+        let proxy = FaultProxy::start_blocking(self.gateway.gateway.address()).unwrap();
+        let client = self.proxied_by(&proxy, change);
+        (proxy, client)
+    }
+
+    /// Another client through the same proxy.
+    pub(crate) fn proxied_by(
+        &self,
+        proxy: &BlockingFaultProxy,
+        change: impl FnOnce(&mut SdkConfig),
+    ) -> Client {
+        let mut config = self.gateway.trust.config(proxy.address());
+        change(&mut config);
+        Client::new(self.face, config)
     }
 
     pub(crate) fn arm(&self, rules: impl IntoIterator<Item = FaultRule>) {

@@ -6,7 +6,10 @@
 mod support;
 
 mod answers;
+mod connections;
 mod contents;
+mod cuts;
 mod fixture;
 mod frames;
 mod keys;
+mod tls;
