@@ -243,6 +243,11 @@ impl Client {
         self
     }
 
+    pub(crate) fn with_capability(mut self, capability: impl Into<CapabilitySource>) -> Self {
+        self.capability = capability.into();
+        self
+    }
+
     /// The same client with another key.
     pub(crate) fn another(&self, key: &str) -> Self {
         let sdk = match &self.sdk {

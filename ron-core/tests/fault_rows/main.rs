@@ -6,10 +6,13 @@
 mod support;
 
 mod answers;
+mod cancels;
+mod capabilities;
 mod connections;
 mod contents;
 mod cuts;
 mod fixture;
 mod frames;
 mod keys;
+mod redirects;
 mod tls;

@@ -1,0 +1,155 @@
+//! Callers who leave at random, while everything around them fails.
+
+use crate::support::{block_on, bytes, capability, TestGateway};
+use bytes::Bytes;
+use futures_util::future::join_all;
+use ron_app_sdk::session::ServerLimits;
+use ron_app_sdk::{AddrB3, Capability, RonAppSdk};
+use ron_gateway::certificates::CertificateRequest;
+use ron_gateway::faults::{Fault, FaultKind, FaultPlan, FaultRule};
+use ron_gateway::GatewayConfig;
+use std::future::{poll_fn, Future};
+use std::pin::pin;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+const CALLERS: u64 = 96;
+const CALLS: u64 = 1900;
+const LIMIT: Duration = Duration::from_secs(1);
+
+/// Polls a future at most `polls` times, then drops it. `None` where it was not ready by then.
+async fn abandoned<T>(future: impl Future<Output = T>, polls: u64) -> Option<T> {
+    let mut left = polls;
+    let mut future = pin!(future);
+    poll_fn(|context| {
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        left -= 1;
+        match future.as_mut().poll(context) {
+            Poll::Ready(value) => Poll::Ready(Some(value)),
+            Poll::Pending if left == 0 => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
+fn faults() -> FaultPlan {
+    let error_before = serde_json::from_str(r#"{"error_before": {}}"#).unwrap();
+    let error_after = serde_json::from_str(r#"{"error_after": {}}"#).unwrap();
+    let rules = [
+        (error_before, 0.1),
+        (error_after, 0.05),
+        (Fault::DropReply, 0.002),
+        (Fault::BlackHole, 0.002),
+        (Fault::Reset, 0.001),
+        (Fault::Drain, 0.001),
+        (Fault::DuplicateReply, 0.01),
+        (Fault::BadVersion { version: 2 }, 0.0005),
+        (Fault::CorruptBody, 0.005),
+    ];
+    let rule = |(fault, probability)| FaultRule {
+        probability,
+        ..FaultRule::new(fault)
+    };
+    FaultPlan {
+        seed: Some(7),
+        rules: rules.into_iter().map(rule).collect(),
+    }
+}
+
+/// Calls of which most are dropped at some await; what completes is right or a typed error.
+async fn abandon(
+    sdk: RonAppSdk,
+    capability: Capability,
+    seed: u64,
+    address: AddrB3,
+    object: Bytes,
+) -> u64 {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut dropped = 0;
+    for _ in 0..CALLS {
+        let polls = random.u64(0..4);
+        let calls = sdk.with(&capability).timeout(LIMIT);
+        let is_dropped = if random.bool() {
+            let body = Bytes::from(vec![seed as u8; random.usize(0..20_000)]);
+            let expected = AddrB3::of(&body);
+            let put = abandoned(calls.storage_put(body), polls).await;
+            put.map(|put| put.map_or((), |address| assert_eq!(address, expected)))
+                .is_none()
+        } else {
+            let got = abandoned(calls.storage_get(address), polls).await;
+            got.map(|got| got.map_or((), |bytes| assert_eq!(bytes, object)))
+                .is_none()
+        };
+        dropped += u64::from(is_dropped);
+    }
+    dropped
+}
+
+/// After 100,000 calls were left halfway, nothing of them is left: no open call, no slot, no effect twice.
+#[test]
+fn calls_that_are_left_at_random_leave_nothing_behind() {
+    let config = GatewayConfig {
+        ledger: true,
+        ..GatewayConfig::default()
+    };
+    let mut config = config;
+    config.limits.session = ServerLimits {
+        max_cancels_per_second: u32::MAX,
+        ..ServerLimits::default()
+    };
+    let gateway = TestGateway::start_with(config, &CertificateRequest::localhost());
+    block_on(async {
+        let object = Bytes::from(bytes(3000));
+        let sdk = gateway.sdk().await;
+        let capability = capability();
+        let put = sdk.storage_put(&capability, object.clone(), LIMIT, None);
+        let address = put.await.unwrap();
+        gateway.gateway.faults().arm(faults()).unwrap();
+        let callers = (0..CALLERS).map(|caller| {
+            let (sdk, object) = (sdk.clone(), object.clone());
+            tokio::spawn(abandon(
+                sdk,
+                capability.clone(),
+                caller + 1,
+                address,
+                object,
+            ))
+        });
+        let dropped = join_all(callers).await;
+        let dropped: u64 = dropped.into_iter().map(Result::unwrap).sum();
+        assert!(dropped >= 100_000, "only {dropped}");
+        assert_eq!(sdk.open_calls(), 0);
+
+        let faults = gateway.gateway.faults();
+        for kind in [
+            FaultKind::ErrorBefore,
+            FaultKind::ErrorAfter,
+            FaultKind::DropReply,
+            FaultKind::BlackHole,
+            FaultKind::Reset,
+            FaultKind::Drain,
+            FaultKind::DuplicateReply,
+            FaultKind::BadVersion,
+            FaultKind::CorruptBody,
+        ] {
+            assert!(faults.fired(kind) > 0, "{kind}");
+        }
+        faults.disarm();
+        // Every slot of every connection is there again: many calls at once, each in its first attempt.
+        let began = Instant::now();
+        let calls = sdk.with(&capability).with_report();
+        for got in join_all((0..200).map(|_| calls.storage_get(address))).await {
+            let (bytes, report) = got.unwrap();
+            assert_eq!((bytes.len(), report.attempts), (3000, 1));
+        }
+        assert!(began.elapsed() < Duration::from_secs(2));
+        assert_eq!(sdk.open_calls(), 0);
+    });
+    assert!(gateway.gateway.metrics().connections_open() <= 4);
+    let ledger = gateway.gateway.ledger().unwrap();
+    assert_eq!(ledger.most_effects_of_one_key(), 1);
+    assert!(ledger.keys() > 1000);
+}
