@@ -4,7 +4,8 @@ use crate::error::{ErrorKind, SdkError};
 use crate::text;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
-use zeroize::Zeroize;
+use std::sync::Arc;
+use zeroize::{Zeroize, Zeroizing};
 
 /// The longest idempotency key in bytes.
 pub const MAX_IDEM_KEY: usize = 64;
@@ -13,7 +14,7 @@ pub const MAX_IDEM_KEY: usize = 64;
 /// of `A-Z a-z 0-9 . _ : ~ -`.
 ///
 /// A key is a secret: whoever knows it could learn the result of somebody's call. `Debug` does not
-/// show it, and it is wiped when dropped.
+/// show it. Cloning is cheap, and its bytes are wiped when the last clone is dropped.
 ///
 /// ```
 /// use ron_app_sdk::IdemKey;
@@ -23,10 +24,8 @@ pub const MAX_IDEM_KEY: usize = 64;
 /// # Ok::<(), ron_app_sdk::IdemKeyError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]
-pub struct IdemKey {
-    bytes: [u8; MAX_IDEM_KEY],
-    len: u8,
-}
+// In one place, wherever the key is moved to: moving bytes would leave copies of them behind.
+pub struct IdemKey(Arc<Zeroizing<Vec<u8>>>);
 
 impl IdemKey {
     /// A key of the application's own, which lets a mutation be repeated by another process.
@@ -37,12 +36,7 @@ impl IdemKey {
         let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._:~-".contains(&byte);
         let errors = (IdemKeyError::Length, IdemKeyError::Character);
         text::check_characters(text, MAX_IDEM_KEY, is_allowed, errors)?;
-        let mut bytes = [0; MAX_IDEM_KEY];
-        bytes[..text.len()].copy_from_slice(text.as_bytes());
-        Ok(Self {
-            bytes,
-            len: text.len() as u8,
-        })
+        Ok(Self::of(text.as_bytes().to_vec()))
     }
 
     /// A fresh key of 128 random bits, as 32 hexadecimal digits.
@@ -53,13 +47,18 @@ impl IdemKey {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut random = [0; 16];
         getrandom::fill(&mut random)?;
-        let mut bytes = [0; MAX_IDEM_KEY];
-        for (pair, byte) in bytes.chunks_exact_mut(2).zip(random) {
-            pair[0] = DIGITS[usize::from(byte >> 4)];
-            pair[1] = DIGITS[usize::from(byte & 15)];
+        // Room for all of it, so that growing leaves no copies behind.
+        let mut bytes = Vec::with_capacity(2 * random.len());
+        for byte in random {
+            bytes.push(DIGITS[usize::from(byte >> 4)]);
+            bytes.push(DIGITS[usize::from(byte & 15)]);
         }
         random.zeroize();
-        Ok(Self { bytes, len: 32 })
+        Ok(Self::of(bytes))
+    }
+
+    fn of(bytes: Vec<u8>) -> Self {
+        Self(Arc::new(Zeroizing::new(bytes)))
     }
 
     /// A fresh key, for a call.
@@ -70,13 +69,7 @@ impl IdemKey {
 
     /// The key itself. Keep it out of logs.
     pub fn expose(&self) -> &str {
-        std::str::from_utf8(&self.bytes[..usize::from(self.len)]).unwrap_or_default()
-    }
-}
-
-impl Drop for IdemKey {
-    fn drop(&mut self) {
-        self.bytes.zeroize();
+        std::str::from_utf8(&self.0).unwrap_or_default()
     }
 }
 
