@@ -103,9 +103,11 @@ fn read_object(reply: &Reply, wanted: Option<ByteRange>) -> Result<ObjectReply, 
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::call::PlaneCall;
     use crate::oap::Executed;
     use crate::transport::ConnectionId;
     use bytes::Bytes;
+    use proptest::prelude::*;
 
     fn reply(code: u16, size: u64, range: Option<(u64, u64)>, body: &'static [u8]) -> Reply {
         let object = ObjectReply {
@@ -145,5 +147,63 @@ mod tests {
             kind(&reply(206, 9, Some((2, 5)), b"cde"), wanted),
             integrity
         );
+    }
+
+    /// The answer to a get of `object`, as storage and edge read it.
+    fn is_accepted(object: &[u8], meta: &[u8], body: Vec<u8>) -> [bool; 2] {
+        let reply = |body: Vec<u8>| Reply {
+            connection: ConnectionId::default(),
+            code: 200,
+            meta: meta.to_vec(),
+            body: Bytes::from(body),
+        };
+        let get = storage::Get::new(AddrB3::of(object).into()).unwrap();
+        let edge = edge::Get::new("/object", None).unwrap();
+        let answers = [
+            get.complete(reply(body.clone())),
+            edge.complete(reply(body)),
+        ];
+        answers.map(|answer| match answer {
+            Ok(answer) => {
+                assert_eq!(answer.value, object);
+                true
+            }
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::IntegrityMismatch);
+                false
+            }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn an_object_with_a_bit_flipped_or_bytes_missing_or_added_is_refused(
+            object in proptest::collection::vec(any::<u8>(), 1..2000),
+            at: prop::sample::Index,
+            bit in 0u8..8,
+            added in proptest::collection::vec(any::<u8>(), 1..10),
+        ) {
+            let describe = |size: usize| {
+                let reply = ObjectReply {
+                    executed: Executed::No,
+                    address: AddrB3::of(&object),
+                    size: size as u64,
+                    range: None,
+                };
+                serde_json::to_vec(&reply).unwrap()
+            };
+            let meta = describe(object.len());
+            prop_assert_eq!(is_accepted(&object, &meta, object.clone()), [true; 2]);
+            let at = at.index(object.len());
+            let mut flipped = object.clone();
+            flipped[at] ^= 1 << bit;
+            let longer = [&object[..], &added].concat();
+            for wrong in [flipped, object[..at].to_vec(), longer] {
+                // Also where the meta is right about the wrong bytes' length.
+                for meta in [&meta, &describe(wrong.len())] {
+                    prop_assert_eq!(is_accepted(&object, meta, wrong.clone()), [false; 2]);
+                }
+            }
+        }
     }
 }
