@@ -35,6 +35,19 @@ async fn abandoned<T>(future: impl Future<Output = T>, polls: u64) -> Option<T> 
     .await
 }
 
+/// A gateway on which cancelling often is no reason to drain.
+fn patient_gateway() -> TestGateway {
+    let mut config = GatewayConfig {
+        ledger: true,
+        ..GatewayConfig::default()
+    };
+    config.limits.session = ServerLimits {
+        max_cancels_per_second: u32::MAX,
+        ..ServerLimits::default()
+    };
+    TestGateway::start_with(config, &CertificateRequest::localhost())
+}
+
 fn faults() -> FaultPlan {
     let error_before = serde_json::from_str(r#"{"error_before": {}}"#).unwrap();
     let error_after = serde_json::from_str(r#"{"error_after": {}}"#).unwrap();
@@ -91,16 +104,7 @@ async fn abandon(
 /// After 100,000 calls were left halfway, nothing of them is left: no open call, no slot, no effect twice.
 #[test]
 fn calls_that_are_left_at_random_leave_nothing_behind() {
-    let config = GatewayConfig {
-        ledger: true,
-        ..GatewayConfig::default()
-    };
-    let mut config = config;
-    config.limits.session = ServerLimits {
-        max_cancels_per_second: u32::MAX,
-        ..ServerLimits::default()
-    };
-    let gateway = TestGateway::start_with(config, &CertificateRequest::localhost());
+    let gateway = patient_gateway();
     block_on(async {
         let object = Bytes::from(bytes(3000));
         let sdk = gateway.sdk().await;
@@ -146,10 +150,65 @@ fn calls_that_are_left_at_random_leave_nothing_behind() {
             assert_eq!((bytes.len(), report.attempts), (3000, 1));
         }
         assert!(began.elapsed() < Duration::from_secs(2));
-        assert_eq!(sdk.open_calls(), 0);
+        // Cancelled calls are over when the gateway has said so, which the next calls read.
+        let settled = Instant::now() + LIMIT;
+        while sdk.stats().open_streams > 0 {
+            assert!(Instant::now() < settled, "{:?}", sdk.stats());
+            calls.storage_get(address).await.unwrap();
+        }
+        let stats = sdk.stats();
+        assert_eq!((stats.open_calls, stats.waiting_calls), (0, 0));
+        assert_eq!(stats.unsent_bytes, 0);
     });
     assert!(gateway.gateway.metrics().connections_open() <= 4);
     let ledger = gateway.gateway.ledger().unwrap();
     assert_eq!(ledger.most_effects_of_one_key(), 1);
     assert!(ledger.keys() > 1000);
+}
+
+/// Each call gives its slot back, though it is never answered.
+#[test]
+fn calls_that_are_left_unanswered_give_their_slots_back() {
+    let gateway = patient_gateway();
+    let mut config = gateway.config();
+    config.pool.max = 1;
+    block_on(async {
+        let sdk = RonAppSdk::new(config).await.unwrap();
+        let capability = capability();
+        let put = sdk.storage_put(&capability, "x".into(), LIMIT, None);
+        let address = put.await.unwrap();
+        let faults = gateway.gateway.faults();
+        // Three times as many as the connection has slots.
+        for (round, fault) in [Fault::BlackHole, Fault::DropReply, Fault::BlackHole]
+            .into_iter()
+            .enumerate()
+        {
+            let kind = fault.kind();
+            let fired = faults.fired(kind);
+            faults
+                .arm(FaultPlan::from_iter([FaultRule::new(fault)]))
+                .unwrap();
+            let calls = sdk.with(&capability).timeout(LIMIT);
+            let get = || Box::pin(abandoned(calls.storage_get(address), u64::MAX));
+            let mut left: Vec<_> = (0..60).map(|_| get()).collect();
+            let deadline = Instant::now() + LIMIT;
+            while faults.fired(kind) < fired + 60 {
+                assert!(Instant::now() < deadline, "round {round}");
+                for call in &mut left {
+                    let pending = poll_fn(|context| Poll::Ready(call.as_mut().poll(context)));
+                    assert!(pending.await.is_pending());
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            assert_eq!(sdk.open_calls(), 60);
+            drop(left);
+            assert_eq!(sdk.open_calls(), 0);
+        }
+        faults.disarm();
+        let calls = sdk.with(&capability).with_report();
+        for got in join_all((0..64).map(|_| calls.storage_get(address))).await {
+            assert_eq!(got.unwrap().1.attempts, 1);
+        }
+    });
+    assert_eq!(gateway.gateway.metrics().connections_accepted(), 1);
 }

@@ -18,7 +18,7 @@ use tokio::runtime::{Builder, Runtime};
 /// The limit of a call that sets none.
 pub(crate) const DEFAULT: Duration = Duration::from_secs(5);
 /// What a promised time may be exceeded by on a busy machine.
-pub(crate) const SLACK: Duration = Duration::from_millis(300);
+pub(crate) const SLACK: Duration = Duration::from_millis(500);
 
 /// Which of the two clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
