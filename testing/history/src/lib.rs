@@ -1,0 +1,13 @@
+//! Records what the callers of a mailbox or an index did and saw, and judges it.
+
+mod call;
+mod fingerprint;
+mod history;
+pub mod index;
+pub mod mailbox;
+mod recorder;
+
+pub use call::{Call, CallNumber, Moment, Outcome, Request};
+pub use fingerprint::{Fingerprint, NotAFingerprint};
+pub use history::{History, ReadHistoryError};
+pub use recorder::{Pending, Recorder};
