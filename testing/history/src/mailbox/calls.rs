@@ -94,9 +94,9 @@ pub enum LeaseAction {
 pub enum LeaseAnswer {
     /// It is done.
     Done,
-    /// The message has a newer lease: nothing was done.
+    /// The message has a newer lease: nothing was done, unless by an earlier attempt of the same call.
     Stale,
-    /// There is no such message, or there no longer is: nothing was done.
+    /// There is no such message, or there no longer is. As for `Stale`.
     NotFound,
 }
 
