@@ -9,4 +9,5 @@ if command -v valgrind >/dev/null; then
 else
     not_run 'instructions of decoding' valgrind
 fi
+stage 'a million calls' cargo test --quiet --release --locked -p ron-history --test self_test -- --ignored
 summary
