@@ -7,6 +7,8 @@
 mod batches;
 mod limits;
 mod message;
+#[cfg(test)]
+mod model;
 mod queues;
 mod receive;
 mod seals;
@@ -14,6 +16,8 @@ mod settle;
 mod spent;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod time_tests;
 mod waiting;
 
 pub use limits::MailboxLimits;
