@@ -1,5 +1,6 @@
 //! The caveats that a gateway understands, and how they are written.
 
+use ron_app_sdk::Topic;
 use std::str::FromStr;
 
 /// What a caveat asks for.
@@ -11,6 +12,8 @@ pub enum Condition {
     Tenant(u128),
     /// `path^=/public/`: an edge path that begins with this text.
     PathPrefix(String),
+    /// `topic=orders`: this topic.
+    Topic(Topic),
     /// `topic^=orders.`: a topic that begins with this text.
     TopicPrefix(String),
     /// `exp<1900000000`: before this second since 1970.
@@ -42,6 +45,7 @@ impl Condition {
                 let is_path = value.starts_with('/') && is_plain(value);
                 is_path.then(|| Self::PathPrefix(value.to_owned()))
             }
+            "topic=" => Topic::new(value).ok().map(Self::Topic),
             "topic^=" => non_empty(value).map(Self::TopicPrefix),
             "exp<" => number(value).map(Self::Expires),
             "nbf>" => number(value).map(Self::NotBefore),
@@ -59,6 +63,7 @@ impl Condition {
             Self::Operations(_) => "op=",
             Self::Tenant(_) => "tenant=",
             Self::PathPrefix(_) => "path^=",
+            Self::Topic(_) => "topic=",
             Self::TopicPrefix(_) => "topic^=",
             Self::Expires(_) => "exp<",
             Self::NotBefore(_) => "nbf>",
@@ -68,10 +73,11 @@ impl Condition {
     }
 }
 
-const KINDS: [&str; 8] = [
+const KINDS: [&str; 9] = [
     "op=",
     "tenant=",
     "path^=",
+    "topic=",
     "topic^=",
     "exp<",
     "nbf>",
@@ -130,6 +136,7 @@ fn is_plain(value: &str) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -147,6 +154,10 @@ mod tests {
             ),
             ("path^=/", Condition::PathPrefix(text("/"))),
             ("path^=/a=b<c", Condition::PathPrefix(text("/a=b<c"))),
+            (
+                "topic=a/b.c",
+                Condition::Topic(Topic::new("a/b.c").unwrap()),
+            ),
             ("topic^=orders.", Condition::TopicPrefix(text("orders."))),
             ("exp<1900000000", Condition::Expires(1_900_000_000)),
             ("nbf>0", Condition::NotBefore(0)),
@@ -179,7 +190,7 @@ mod tests {
             "time<2030",
             "max_bytes=1",
             "idem_scope^=a",
-            "topic=a",
+            "topic<a",
         ] {
             let parsed = Condition::parse(caveat.as_bytes());
             assert_eq!(parsed, Err(CaveatError::Unknown), "{caveat:?}");
@@ -200,6 +211,9 @@ mod tests {
             "path^=",
             "path^=a",
             "path^=/a\n",
+            "topic=",
+            "topic=A",
+            "topic=a b",
             "topic^=",
             "exp<",
             "exp<-1",

@@ -75,6 +75,7 @@ impl Restrictions {
                 Condition::PathPrefix(prefix) => {
                     action.path().is_some_and(|path| path.starts_with(prefix))
                 }
+                Condition::Topic(topic) => action.topic() == Some(topic),
                 Condition::TopicPrefix(prefix) => action
                     .topic()
                     .is_some_and(|topic| topic.as_str().starts_with(prefix)),
@@ -108,8 +109,10 @@ fn denied(kind: &str) -> ErrorReply {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::mailbox::Receive;
     use crate::selection::Selection;
-    use ron_app_sdk::AddrB3;
+    use ron_app_sdk::mailbox::Token;
+    use ron_app_sdk::{AddrB3, Attributes, IndexKey, Lease, Topic};
 
     const NOW: u64 = 1_000_000;
 
@@ -178,8 +181,6 @@ mod tests {
             (&["path^=/", "path^=/a/"], edge("/b"), "", 0, false),
             (&["path^=/"], get(), "", 0, false),
             (&["path^=/"], Action::StoragePut, "", 0, false),
-            (&["topic^=a"], get(), "", 0, false),
-            (&["topic^=a"], edge("/a"), "", 0, false),
             (&["max_bytes<10"], Action::StoragePut, "", 9, true),
             (&["max_bytes<10"], Action::StoragePut, "", 10, false),
             (
@@ -200,6 +201,103 @@ mod tests {
             let expected = allowed.then_some(()).ok_or(Reason::CapabilityDenied);
             let outcome = outcome(caveats, &action, idem, len);
             assert_eq!(outcome, expected, "{caveats:?} {action:?} {idem:?} {len}");
+        }
+    }
+
+    fn send(to: &str) -> Action {
+        Action::MailboxSend {
+            topic: Topic::new(to).unwrap(),
+            attributes: Attributes::default(),
+        }
+    }
+
+    /// Everything that the mailbox does in a topic.
+    fn in_topic(topic: &str) -> [Action; 5] {
+        let (token, topic) = (Token::new("1").unwrap(), Topic::new(topic).unwrap());
+        let lease = Lease::new(topic.clone(), token.clone(), token);
+        [
+            send(topic.as_str()),
+            Action::MailboxReceive(Receive {
+                topic,
+                max: 1,
+                visibility_ms: 30_000,
+                wait: std::time::Duration::ZERO,
+                receive_id: IdemKey::new("r").unwrap(),
+            }),
+            Action::MailboxAck(lease.clone()),
+            Action::MailboxNack {
+                lease: lease.clone(),
+                delay_ms: 0,
+            },
+            Action::MailboxExtend {
+                lease,
+                visibility_ms: 30_000,
+            },
+        ]
+    }
+
+    fn in_index() -> [Action; 2] {
+        let key = IndexKey::new("orders").unwrap();
+        [
+            Action::IndexResolve(key.clone()),
+            Action::IndexPublish {
+                key,
+                address: AddrB3::of(b""),
+                expected: None,
+            },
+        ]
+    }
+
+    #[test]
+    fn a_topic_is_compared_by_everything_that_has_one_and_denies_the_rest() {
+        for (caveats, topic, allowed) in [
+            (&["topic=orders"][..], "orders", true),
+            (&["topic=orders"], "orders.dead", false),
+            (&["topic=orders"], "order", false),
+            (&["topic^=orders"], "orders.dead", true),
+            (&["topic^=orders"], "order", false),
+            (&["topic^=orders", "topic=orders/new"], "orders/new", true),
+            (&["topic^=orders", "topic=orders/new"], "orders/old", false),
+            (&["topic=a", "topic=b"], "a", false),
+            (&["path^=/"], "orders", false),
+        ] {
+            for action in in_topic(topic) {
+                let expected = allowed.then_some(()).ok_or(Reason::CapabilityDenied);
+                let outcome = outcome(caveats, &action, "", 0);
+                assert_eq!(outcome, expected, "{caveats:?} {action:?}");
+            }
+        }
+        for caveat in ["topic=orders", "topic^=orders"] {
+            for action in [get(), edge("/orders"), Action::StoragePut]
+                .into_iter()
+                .chain(in_index())
+            {
+                let outcome = outcome(&[caveat], &action, "", 0);
+                assert_eq!(outcome, Err(Reason::CapabilityDenied), "{action:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_operation_has_its_name_and_those_with_a_key_their_scope() {
+        let operations = in_topic("orders").into_iter().chain(in_index());
+        for (action, (name, is_keyed)) in operations.zip([
+            ("mailbox.send", true),
+            ("mailbox.receive", false),
+            ("mailbox.ack", false),
+            ("mailbox.nack", false),
+            ("mailbox.extend", false),
+            ("index.resolve", false),
+            ("index.publish", true),
+        ]) {
+            let named = format!("op=storage.put,{name}");
+            assert_eq!(outcome(&[&named], &action, "", 0), Ok(()));
+            let others = "op=storage.put,mailbox.peek";
+            let denied = Err(Reason::CapabilityDenied);
+            assert_eq!(outcome(&[others], &action, "", 0), denied);
+            let scoped = outcome(&["idem_scope=inv-"], &action, "", 0);
+            assert_eq!(scoped.is_err(), is_keyed, "{name}");
+            assert_eq!(outcome(&["idem_scope=inv-"], &action, "inv-1", 0), Ok(()));
         }
     }
 

@@ -1,6 +1,8 @@
 //! What a capability allows, over both faces.
 
 use crate::http_face::request;
+use crate::index;
+use crate::mailbox;
 use crate::support::{Answer, Connection, Fixture, MINUTE};
 use bytes::Bytes;
 use ron_app_sdk::oap::{ErrorReply, Executed, Operation, Plane, Reason};
@@ -362,4 +364,24 @@ async fn a_gateway_can_have_another_check() {
     connection.capability = Vec::new();
     let answer = connection.call(edge_head("/ron/64k"), b"").await;
     assert_eq!(answer.code, 200);
+}
+
+#[tokio::test]
+async fn a_capability_for_one_topic_is_for_nothing_else() {
+    let fixture = Fixture::start(GatewayConfig::default()).await;
+    let narrow = fixture.gateway.mint("test", &["topic=orders"]).unwrap();
+    let mut connection = fixture.connect().await;
+    connection.capability = narrow.expose().to_vec();
+    let receive = |from| mailbox::receive(from, 1, 0, "r");
+    for (operation, body, code) in [
+        (mailbox::send("orders"), &b"1"[..], 200),
+        (receive("orders"), b"", 200),
+        (mailbox::send("other"), b"1", 403),
+        (receive("orders.dead"), b"", 403),
+        (Operation::StoragePut, b"1", 403),
+        (index::publish("orders", b"1", None), b"", 403),
+    ] {
+        let answer = connection.call(operation.clone(), body).await;
+        assert_eq!(answer.code, code, "{operation:?}");
+    }
 }
