@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
-/// A RON gateway: storage and edge over OAP/1 and HTTP, on one port, over TLS 1.3.
+/// A RON gateway: storage, edge, mailbox and index over OAP/1 and HTTP, on one port, over TLS 1.3.
 #[derive(Debug, Parser)]
 #[command(version)]
 pub(crate) struct Arguments {

@@ -1,10 +1,11 @@
 //! The HTTP face: the same objects, checks and codes for curl, browsers and load balancers.
 
 mod admin;
+mod document;
 mod request;
 mod response;
 
-use crate::engine::{deadline_exceeded, schema_violation, Action, Call};
+use crate::engine::{deadline_exceeded, schema_violation, Call};
 use crate::faults::{self, ResetSwitch};
 use crate::gateway::Shared;
 use crate::metrics::CallLabel;
@@ -17,8 +18,8 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use request::Route;
-use ron_app_sdk::oap::{ErrorReply, Executed, Reason, MAX_BODY};
+use request::{Input, Route, TopicCall};
+use ron_app_sdk::oap::{ErrorReply, Executed, Reason, MAX_BODY, MAX_META};
 use std::error::Error;
 use std::net::IpAddr;
 use std::pin::pin;
@@ -107,9 +108,9 @@ where
         Route::Version => response::version(),
         Route::Metrics if shared.config.expose_metrics => response::metrics(shared.metrics.text()),
         Route::Metrics | Route::Faults => no_such_page(),
-        Route::Put | Route::Object(_) | Route::Edge(_) => {
-            let label = route.label(&method);
-            let mut outcome = match call(shared, &peer.reset, request).await {
+        Route::Put | Route::Object(_) | Route::Edge(_) | Route::Topic(..) | Route::Name(_) => {
+            let (label, input) = (route.label(&method), route.input(&method));
+            let mut outcome = match call(shared, &peer.reset, input, request).await {
                 Ok(outcome) | Err(outcome) => outcome,
             };
             shared.metrics.call(label, outcome.code);
@@ -132,6 +133,13 @@ impl Route<'_> {
             Self::Put => ("storage", "put"),
             Self::Object(_) => ("storage", read),
             Self::Edge(_) => ("edge", read),
+            Self::Topic(_, TopicCall::Send) => ("mailbox", "send"),
+            Self::Topic(_, TopicCall::Receive) => ("mailbox", "receive"),
+            Self::Topic(_, TopicCall::Ack) => ("mailbox", "ack"),
+            Self::Topic(_, TopicCall::Nack) => ("mailbox", "nack"),
+            Self::Topic(_, TopicCall::Extend) => ("mailbox", "extend"),
+            Self::Name(_) if method == Method::PUT => ("index", "publish"),
+            Self::Name(_) => ("index", "resolve"),
             _ => ("unknown", "unknown"),
         };
         CallLabel { plane, operation }
@@ -142,6 +150,7 @@ impl Route<'_> {
 async fn call<B>(
     shared: &Arc<Shared>,
     reset: &ResetSwitch,
+    input: Input,
     request: Request<B>,
 ) -> Result<Outcome, Outcome>
 where
@@ -153,14 +162,20 @@ where
     let token = token.as_ref().map_or(&[][..], |token| token.expose());
     let caller = shared.engine.identify(0, token).map_err(refused)?;
     let idem = request::idempotency_key(&head.headers).map_err(schema_violation)?;
-    let action = request::action(&head).map_err(schema_violation)?;
+    let frame = shared.config.limits.frame;
+    let (document, body) = match input {
+        Input::Document => (read_body(body, MAX_META, frame).await?, None),
+        Input::Bytes => (Bytes::new(), Some(body)),
+        Input::Nothing if body.is_end_stream() => (Bytes::new(), None),
+        Input::Nothing => return Err(schema_violation("this operation has no body")),
+    };
+    let action = request::action(&head, &document).map_err(schema_violation)?;
+    action.check_fields().map_err(refused)?;
+    action.check_path().map_err(refused)?;
     caller.may(&action, idem.as_ref()).map_err(refused)?;
-    let body = if action == Action::StoragePut {
-        read_body(body, shared.config.limits.frame).await?
-    } else if body.is_end_stream() {
-        Bytes::new()
-    } else {
-        return Err(schema_violation("a read has no body"));
+    let body = match body {
+        Some(body) => read_body(body, MAX_BODY, frame).await?,
+        None => Bytes::new(),
     };
     let call = Call {
         caller,
@@ -182,19 +197,20 @@ fn refused(error: ErrorReply) -> Outcome {
     Outcome::error(error, Executed::No)
 }
 
-async fn read_body<B>(body: B, limit: Duration) -> Result<Bytes, Outcome>
+/// Reads a body of at most `most` bytes, within `limit`.
+async fn read_body<B>(body: B, most: usize, limit: Duration) -> Result<Bytes, Outcome>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let too_large = || {
         let error = ErrorReply::not_executed(Reason::TooLarge);
-        refused(error.with_detail(format!("a body has at most {MAX_BODY} bytes")))
+        refused(error.with_detail(format!("this body has at most {most} bytes")))
     };
-    if body.size_hint().lower() > MAX_BODY as u64 {
+    if body.size_hint().lower() > most as u64 {
         return Err(too_large());
     }
-    let body = pin!(Limited::new(body, MAX_BODY));
+    let body = pin!(Limited::new(body, most));
     match timeout(limit, body.collect()).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),

@@ -1,5 +1,6 @@
 //! What an HTTP request asks for.
 
+use super::document;
 use crate::engine::Action;
 use crate::selection::Selection;
 use http_range_header::{parse_range_header, EndPosition, RangeUnsatisfiableError, StartPosition};
@@ -7,10 +8,12 @@ use hyper::header::{HeaderMap, HeaderValue, AUTHORIZATION, IF_RANGE, RANGE};
 use hyper::http::request::Parts;
 use hyper::Method;
 use ron_app_sdk::oap::{ErrorReply, Reason};
-use ron_app_sdk::{ByteRange, Capability, EdgePath, IdemKey};
+use ron_app_sdk::{Attributes, ByteRange, Capability, IdemKey, IndexKey, Topic};
 
 /// The scheme of the `Authorization` header.
 const SCHEME: &str = "Ron";
+/// How the header of a message's attribute begins.
+const ATTRIBUTE: &str = "ron-attribute-";
 
 /// What a path leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +29,20 @@ pub(super) enum Route<'a> {
     Object(&'a str),
     /// A path without its leading slash, percent-encoded.
     Edge(&'a str),
+    /// A topic, percent-encoded, and what is done in it.
+    Topic(&'a str, TopicCall),
+    /// A name.
+    Name(&'a str),
+}
+
+/// What is done in a topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TopicCall {
+    Send,
+    Receive,
+    Ack,
+    Nack,
+    Extend,
 }
 
 impl<'a> Route<'a> {
@@ -37,17 +54,37 @@ impl<'a> Route<'a> {
             "/metrics" => Self::Metrics,
             "/admin/faults" => Self::Faults,
             "/put" => Self::Put,
-            _ => match path.strip_prefix("/o/") {
-                Some(address) => Self::Object(address),
-                None => Self::Edge(path.strip_prefix("/edge/")?),
-            },
+            _ => {
+                let (root, rest) = path.strip_prefix('/')?.split_once('/')?;
+                match root {
+                    "o" => Self::Object(rest),
+                    "edge" => Self::Edge(rest),
+                    "i" => Self::Name(rest),
+                    "m" => Self::in_topic(rest)?,
+                    _ => return None,
+                }
+            }
         })
+    }
+
+    /// A topic's slashes are percent-encoded: one that is not ends it.
+    fn in_topic(rest: &'a str) -> Option<Self> {
+        let (topic, call) = match rest.split_once('/') {
+            None => (rest, TopicCall::Send),
+            Some((topic, "receive")) => (topic, TopicCall::Receive),
+            Some((topic, "ack")) => (topic, TopicCall::Ack),
+            Some((topic, "nack")) => (topic, TopicCall::Nack),
+            Some((topic, "extend")) => (topic, TopicCall::Extend),
+            Some(_) => return None,
+        };
+        Some(Self::Topic(topic, call))
     }
 
     /// As the `Allow` header says it.
     pub(super) fn methods(self) -> &'static str {
         match self {
-            Self::Put => "POST",
+            Self::Put | Self::Topic(..) => "POST",
+            Self::Name(_) => "GET, HEAD, PUT",
             Self::Faults => "GET, PUT, DELETE",
             _ => "GET, HEAD",
         }
@@ -55,7 +92,8 @@ impl<'a> Route<'a> {
 
     pub(super) fn allows(self, method: &Method) -> bool {
         match self {
-            Self::Put => method == Method::POST,
+            Self::Put | Self::Topic(..) => method == Method::POST,
+            Self::Name(_) => [Method::GET, Method::HEAD, Method::PUT].contains(method),
             Self::Faults => [Method::GET, Method::PUT, Method::DELETE].contains(method),
             _ => method == Method::GET || method == Method::HEAD,
         }
@@ -95,8 +133,32 @@ pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdemKey>, St
     IdemKey::new(key).map(Some).map_err(refuse)
 }
 
-/// What the request wants; its method is one that its route allows. The error names the rule it breaks.
-pub(super) fn action(head: &Parts) -> Result<Action, String> {
+/// How a request says what it wants beside its head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Input {
+    /// Not at all.
+    Nothing,
+    /// As the bytes that it is about.
+    Bytes,
+    /// As a JSON document.
+    Document,
+}
+
+impl Route<'_> {
+    /// What the body of such a request is.
+    pub(super) fn input(self, method: &Method) -> Input {
+        match self {
+            Self::Put | Self::Topic(_, TopicCall::Send) => Input::Bytes,
+            Self::Topic(..) => Input::Document,
+            Self::Name(_) if method == Method::PUT => Input::Document,
+            _ => Input::Nothing,
+        }
+    }
+}
+
+/// What the request wants; its method is one that its route allows. `document` is empty where its
+/// [`Input`] is another one. The error names the rule it breaks.
+pub(super) fn action(head: &Parts, document: &[u8]) -> Result<Action, String> {
     let is_head = head.method == Method::HEAD;
     match Route::of(head.uri.path()) {
         Some(Route::Put) => Ok(Action::StoragePut),
@@ -113,15 +175,52 @@ pub(super) fn action(head: &Parts) -> Result<Action, String> {
         Some(Route::Edge(rest)) => {
             let rest = percent_decode(rest).ok_or("path: not percent-encoded UTF-8")?;
             let path = format!("/{rest}");
-            EdgePath::new(&path).map_err(|error| format!("path: {error}"))?;
             Ok(if is_head {
                 Action::EdgeHead(path)
             } else {
                 Action::EdgeGet(path, selection(&head.headers))
             })
         }
+        Some(Route::Topic(topic, call)) => {
+            let topic = percent_decode(topic).ok_or("topic: not percent-encoded UTF-8")?;
+            let topic = Topic::new(&topic).map_err(|error| format!("topic: {error}"))?;
+            match call {
+                TopicCall::Send => {
+                    let attributes = attributes(&head.headers)?;
+                    Ok(Action::MailboxSend { topic, attributes })
+                }
+                call => document::in_topic(topic, call, document),
+            }
+        }
+        Some(Route::Name(key)) => {
+            let key = IndexKey::new(key).map_err(|error| format!("key: {error}"))?;
+            if head.method == Method::PUT {
+                document::publish(key, document)
+            } else {
+                Ok(Action::IndexResolve(key))
+            }
+        }
         _ => Err("not a call".to_owned()),
     }
+}
+
+/// A message's attributes, from their headers.
+fn attributes(headers: &HeaderMap) -> Result<Attributes, String> {
+    let mut attributes = Attributes::default();
+    for (header, value) in headers {
+        let Some(name) = header.as_str().strip_prefix(ATTRIBUTE) else {
+            continue;
+        };
+        let refuse = |rule: &dyn std::fmt::Display| format!("{ATTRIBUTE}…: {rule}");
+        if attributes.get(name).is_some() {
+            return Err(refuse(&"an attribute comes twice"));
+        }
+        let value = std::str::from_utf8(value.as_bytes()).map_err(|_| refuse(&"not UTF-8"))?;
+        attributes
+            .insert(name, value)
+            .map_err(|error| refuse(&error))?;
+    }
+    Ok(attributes)
 }
 
 /// Which bytes the `Range` header selects. As HTTP asks for, a range that cannot be read, and any form
@@ -215,6 +314,47 @@ mod tests {
         let error = read("Ron canary").unwrap_err();
         assert_eq!(error.reason, Reason::CapabilityMalformed);
         assert!(!format!("{error:?}").contains("canary"));
+    }
+
+    #[test]
+    fn a_topic_is_one_segment_of_the_path() {
+        let topic = |path| match Route::of(path) {
+            Some(Route::Topic(topic, call)) => Some((topic, call)),
+            _ => None,
+        };
+        assert_eq!(topic("/m/orders"), Some(("orders", TopicCall::Send)));
+        assert_eq!(topic("/m/a/ack"), Some(("a", TopicCall::Ack)));
+        assert_eq!(topic("/m/a%2Fack"), Some(("a%2Fack", TopicCall::Send)));
+        assert_eq!(topic("/m/a%2Fb/extend"), Some(("a%2Fb", TopicCall::Extend)));
+        assert_eq!(
+            topic("/m/receive/receive"),
+            Some(("receive", TopicCall::Receive))
+        );
+        for nowhere in ["/m", "/m/a/b", "/m/a/ack/", "/m/a/b/ack", "/mm/a", "m/a"] {
+            assert_eq!(topic(nowhere), None, "{nowhere}");
+        }
+    }
+
+    #[test]
+    fn attributes_are_headers_of_their_own() {
+        let mut headers = headers("ron-attribute-currency", "EUR");
+        headers.insert("Ron-Attribute-x.y_z-1", "ä".parse().unwrap());
+        headers.insert("content-type", "text/plain".parse().unwrap());
+        let read = attributes(&headers).unwrap();
+        assert_eq!((read.len(), read.get("currency")), (2, Some("EUR")));
+        assert_eq!(read.get("x.y_z-1"), Some("ä"));
+        headers.append("ron-attribute-currency", "USD".parse().unwrap());
+        assert!(attributes(&headers).unwrap_err().contains("twice"));
+        for (name, value) in [
+            ("ron-attribute-", &b"x"[..]),
+            ("ron-attribute-a*", b"x"),
+            ("ron-attribute-a", b"\xff"),
+            ("ron-attribute-a", b"a\tb"),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(name, HeaderValue::from_bytes(value).unwrap());
+            assert!(attributes(&headers).is_err(), "{name} {value:?}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! An outcome as an HTTP response.
 
+use super::document;
 use crate::outcome::{Outcome, Reply};
 use bytes::Bytes;
 use http_body_util::Full;
@@ -31,19 +32,20 @@ pub(super) fn outcome(method: &Method, outcome: Outcome) -> FullResponse {
             }
             response
         }
-        Reply::Put(receipt) => {
-            let mut response = new(status, JSON, outcome.reply.to_json().into());
-            if receipt.replayed {
-                let value = HeaderValue::from_static("true");
-                response.headers_mut().insert(REPLAYED, value);
-            }
+        Reply::Put(receipt) => receipt_of(status, receipt.replayed, &outcome.reply),
+        Reply::Send(receipt) => receipt_of(status, receipt.replayed, &outcome.reply),
+        Reply::Effect(effect) => receipt_of(status, effect.replayed, &outcome.reply),
+        Reply::Receive(batch) => {
+            let mut response = json(status, document::batch(batch, &outcome.body));
+            mark_replayed(&mut response, batch.replayed);
             response
         }
-        Reply::Send(_)
-        | Reply::Receive(_)
-        | Reply::Effect(_)
-        | Reply::Resolve(_)
-        | Reply::Raw(_) => new(status, JSON, outcome.reply.to_json().into()),
+        Reply::Resolve(resolved) => {
+            let mut response = new(status, JSON, outcome.reply.to_json().into());
+            set(&mut response, ETAG, format!("\"{}\"", resolved.address));
+            response
+        }
+        Reply::Raw(_) => new(status, JSON, outcome.reply.to_json().into()),
         Reply::Error(error) => {
             let mut response = new(status, JSON, outcome.reply.to_json().into());
             if let (Reason::RangeNotSatisfiable, Some(size)) = (error.reason, error.size) {
@@ -51,6 +53,20 @@ pub(super) fn outcome(method: &Method, outcome: Outcome) -> FullResponse {
             }
             response
         }
+    }
+}
+
+/// What came of a mutation.
+fn receipt_of(status: StatusCode, replayed: bool, reply: &Reply) -> FullResponse {
+    let mut response = new(status, JSON, reply.to_json().into());
+    mark_replayed(&mut response, replayed);
+    response
+}
+
+fn mark_replayed(response: &mut FullResponse, replayed: bool) {
+    if replayed {
+        let value = HeaderValue::from_static("true");
+        response.headers_mut().insert(REPLAYED, value);
     }
 }
 

@@ -13,6 +13,7 @@ mod idempotency;
 mod index;
 mod limits;
 mod mailbox;
+mod mailbox_http;
 mod support;
 mod token_command;
 mod turns;
