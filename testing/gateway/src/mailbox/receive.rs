@@ -2,7 +2,6 @@
 
 use super::message::{QueueName, State};
 use super::queues::{shown, Queues, Refusal};
-use super::spent::SpentBy;
 use super::waiting::{Departed, WaiterId};
 use crate::defect::Defect;
 use crate::idempotency::{OperationKey, Owner};
@@ -289,13 +288,17 @@ impl Queues {
     fn remaining(&self, leases: &[(u64, u32)]) -> Option<Vec<(u64, u32)>> {
         let mut remaining = Vec::new();
         for &(number, epoch) in leases {
+            if self.spent.get(number, epoch).is_some() {
+                continue;
+            }
             match self.messages.get(&number) {
                 Some(message) if message.epoch == epoch && is_leased(message.state) => {
                     remaining.push((number, epoch));
                 }
-                Some(_) if self.spent.get(number, epoch) != Some(SpentBy::Nack) => return None,
+                Some(_) => return None,
                 None if self.spent.has_newer(number, epoch) => return None,
-                _ => {}
+                // Its time was over.
+                None => {}
             }
         }
         Some(remaining)
