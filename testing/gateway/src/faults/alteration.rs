@@ -13,7 +13,8 @@ const DEPTH: usize = 8000;
 
 /// Changes the outcome; false where this outcome cannot be changed so.
 pub(super) fn alter(outcome: &mut Outcome, injection: &Injection) -> bool {
-    let is_body = matches!(outcome.reply, Reply::Object(_)) && !outcome.body.is_empty();
+    let may_have_body = matches!(outcome.reply, Reply::Object(_) | Reply::Receive(_));
+    let is_body = may_have_body && !outcome.body.is_empty();
     match &injection.fault {
         Fault::CorruptBody if is_body => {
             let mut bytes = outcome.body.to_vec();
@@ -29,7 +30,7 @@ pub(super) fn alter(outcome: &mut Outcome, injection: &Injection) -> bool {
                 .truncate(outcome.body.len().saturating_sub(cut));
             true
         }
-        Fault::LongBody { bytes } if matches!(outcome.reply, Reply::Object(_)) => {
+        Fault::LongBody { bytes } if may_have_body => {
             let more = usize::try_from(*bytes).unwrap_or(usize::MAX);
             let len = outcome.body.len().saturating_add(more);
             if len > MAX_BODY {
@@ -49,6 +50,17 @@ pub(super) fn alter(outcome: &mut Outcome, injection: &Injection) -> bool {
                 receipt.address = another(receipt.address);
                 true
             }
+            Reply::Resolve(resolved) => {
+                resolved.address = another(resolved.address);
+                true
+            }
+            Reply::Receive(batch) => match batch.messages.first_mut() {
+                Some(message) => {
+                    message.address = another(message.address);
+                    true
+                }
+                None => false,
+            },
             _ => false,
         },
         Fault::WrongRange => match &mut outcome.reply {

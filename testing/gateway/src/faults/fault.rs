@@ -124,21 +124,22 @@ faults! {
         #[serde(default = "one_second")]
         after_ms: u64,
     }
-    /// A `get` with a flipped bit in one byte of its body.
+    /// A `get` or `receive` with a flipped bit in one byte of its body.
     CorruptBody = "corrupt_body" in After
-    /// A `get` with the last bytes of its body missing.
+    /// A `get` or `receive` with the last bytes of its body missing.
     ShortBody = "short_body" in After {
         /// How many.
         #[serde(default = "one")]
         bytes: u64,
     }
-    /// A `get` with more bytes than its meta says.
+    /// A `get` or `receive` with more bytes than its meta says.
     LongBody = "long_body" in After {
         /// How many more.
         #[serde(default = "one")]
         bytes: u64,
     }
-    /// A `get` or `head` whose meta names another address.
+    /// A `get`, `head`, `resolve` or `receive` whose meta names another address; of a `receive`, that of the
+    /// first message.
     WrongAddress = "wrong_address" in After
     /// A `put` whose receipt names another address.
     WrongReceipt = "wrong_receipt" in After

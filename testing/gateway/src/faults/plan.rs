@@ -7,12 +7,19 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 /// What `operation` of a rule may name.
-const OPERATIONS: [&str; 5] = [
+const OPERATIONS: [&str; 12] = [
     "storage.put",
     "storage.get",
     "storage.head",
     "edge.get",
     "edge.head",
+    "mailbox.send",
+    "mailbox.receive",
+    "mailbox.ack",
+    "mailbox.nack",
+    "mailbox.extend",
+    "index.resolve",
+    "index.publish",
 ];
 const MOST_RULES: usize = 256;
 /// Beyond the longest call a delay is a black hole.
@@ -195,11 +202,13 @@ impl FaultPlan {
 fn fits(fault: &Fault, label: CallLabel) -> bool {
     match fault {
         Fault::CorruptBody | Fault::ShortBody { .. } | Fault::LongBody { .. } => {
-            label.operation == "get"
+            matches!(label.operation, "get" | "receive")
         }
         Fault::WrongRange => label.operation == "get",
         Fault::WrongReceipt => label.operation == "put",
-        Fault::WrongAddress => matches!(label.operation, "get" | "head"),
+        Fault::WrongAddress => {
+            matches!(label.operation, "get" | "head" | "receive" | "resolve")
+        }
         _ => true,
     }
 }

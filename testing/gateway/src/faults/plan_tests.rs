@@ -69,6 +69,14 @@ fn a_refused_plan_says_what_is_wrong_and_where() {
 }
 
 #[test]
+fn every_operation_can_be_named() {
+    for name in OPERATIONS {
+        let named = rule(&format!(r#""fault":"reset","operation":"{name}""#));
+        assert!(FaultPlan::from_json(&named).is_ok(), "{name}");
+    }
+}
+
+#[test]
 fn the_rules_of_a_coin_share_one_draw() {
     let half = r#"{"fault":"reset","probability":0.5,"coin":"a"}"#;
     let more = half.replace("0.5", "0.6");

@@ -7,6 +7,7 @@ mod capabilities;
 mod drain;
 mod fault_frames;
 mod fault_http;
+mod fault_mailbox;
 mod faults;
 mod http_face;
 mod idempotency;
