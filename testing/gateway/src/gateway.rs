@@ -14,15 +14,20 @@ use ron_app_sdk::Capability;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
+use tokio_rustls::TlsAcceptor;
 
 /// A running gateway. Dropping it drops its connections; [`Gateway::drain`] lets them finish.
 pub struct Gateway {
     address: SocketAddr,
     shared: Arc<Shared>,
+    acceptor: TlsAcceptor,
+    /// The listening socket once more, for a successor, as long as this gateway takes connections.
+    socket: Mutex<Option<std::net::TcpListener>>,
     phase: watch::Sender<Phase>,
     /// Closed when the listener and every connection have ended.
     ended: watch::Receiver<()>,
@@ -31,30 +36,51 @@ pub struct Gateway {
 
 /// What every connection of a gateway uses.
 pub(crate) struct Shared {
-    pub(crate) config: GatewayConfig,
-    pub(crate) engine: Engine,
-    pub(crate) metrics: Metrics,
+    pub(crate) config: Arc<GatewayConfig>,
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) faults: Faults,
     pub(crate) phase: PhaseWatch,
     pub(crate) connections: OpenConnections,
+    has_successor: AtomicBool,
 }
 
 impl Shared {
     pub(crate) fn new(config: GatewayConfig, backends: Backends, phase: PhaseWatch) -> Self {
         let metrics = Metrics::of(&backends);
         Self {
-            engine: Engine::new(backends, &config),
-            config,
+            engine: Arc::new(Engine::new(backends, &config)),
+            config: Arc::new(config),
             faults: Faults::new(metrics.faults()),
-            metrics,
+            metrics: Arc::new(metrics),
             phase,
             connections: OpenConnections::default(),
+            has_successor: AtomicBool::new(false),
         }
+    }
+
+    /// The same for another listener: all but the connections and the phase.
+    fn succeeded_by(&self, phase: PhaseWatch) -> Self {
+        self.has_successor.store(true, Ordering::Release);
+        Self {
+            config: Arc::clone(&self.config),
+            engine: Arc::clone(&self.engine),
+            metrics: Arc::clone(&self.metrics),
+            faults: self.faults.clone(),
+            phase,
+            connections: OpenConnections::default(),
+            has_successor: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether another gateway takes connections in the place of this one.
+    pub(crate) fn has_successor(&self) -> bool {
+        self.has_successor.load(Ordering::Acquire)
     }
 }
 
 impl Gateway {
-    /// Starts a gateway that keeps its objects in memory, on the current tokio runtime.
+    /// Starts a gateway that keeps its state in memory, on the current tokio runtime.
     ///
     /// # Errors
     /// Where the configuration breaks a rule, the address cannot be listened on, the identity's key does
@@ -64,24 +90,68 @@ impl Gateway {
         Self::start_with(config, identity, backends).await
     }
 
-    /// Starts a gateway with its state elsewhere; of the configuration, `storage_limit`, `edge_root`, and
-    /// what capabilities are checked by do not count then.
+    /// Starts a gateway with its state elsewhere, or shared with other gateways. Of the configuration, what
+    /// describes that state does not count then: its limits, the edge folder, what capabilities are checked by,
+    /// what is broken for tests, and the ledger.
     ///
     /// # Errors
-    /// Where the configuration breaks a rule, the address cannot be listened on, or the identity's key
-    /// does not fit its certificate.
+    /// Where the address cannot be listened on, or the identity's key does not fit its certificate.
     pub async fn start_with(
         config: GatewayConfig,
         identity: ServerIdentity,
         backends: Backends,
     ) -> io::Result<Self> {
         let acceptor = tls::acceptor(identity)?;
-        let listener = TcpListener::bind(config.listen).await?;
-        let address = listener.local_addr()?;
+        let socket = TcpListener::bind(config.listen).await?.into_std()?;
+        let shared = |phase| Shared::new(config, backends, phase);
+        Self::listen(socket, acceptor, shared)
+    }
+
+    /// Starts a gateway in the place of this one, on the current tokio runtime: on the same socket, so that no
+    /// connection is lost in between, and with the same state, configuration, identity, counters and faults.
+    /// Both take connections until this one is [drained](Self::drain), which then also lets those finish whose
+    /// handshake has begun.
+    ///
+    /// ```
+    /// # use ron_gateway::certificates::{Authority, CertificateRequest};
+    /// # use ron_gateway::{Gateway, GatewayConfig};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// # let identity = Authority::new()?.issue(&CertificateRequest::localhost())?;
+    /// # let mut gateway = Gateway::start(GatewayConfig::default(), identity).await?;
+    /// let before = std::mem::replace(&mut gateway, gateway.successor()?);
+    /// before.drain().await;
+    /// assert_eq!(gateway.address(), before.address());
+    /// # Ok(()) })
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Where this gateway takes no connections any more, or the process has no file descriptor left.
+    pub fn successor(&self) -> io::Result<Self> {
+        let socket = match &*self.socket() {
+            Some(socket) => socket.try_clone()?,
+            None => {
+                return Err(io::Error::other(
+                    "the gateway takes no connections any more",
+                ))
+            }
+        };
+        let shared = |phase| self.shared.succeeded_by(phase);
+        Self::listen(socket, self.acceptor.clone(), shared)
+    }
+
+    fn listen(
+        socket: std::net::TcpListener,
+        acceptor: TlsAcceptor,
+        shared: impl FnOnce(PhaseWatch) -> Shared,
+    ) -> io::Result<Self> {
+        let address = socket.local_addr()?;
+        let listener = TcpListener::from_std(socket.try_clone()?)?;
         let (phase, phase_watch) = phase_channel();
-        let shared = Arc::new(Shared::new(config, backends, phase_watch));
+        let shared = Arc::new(shared(phase_watch));
         let (end, ended) = watch::channel(());
-        let run = listener::run(listener, acceptor, Arc::clone(&shared));
+        let run = listener::run(listener, acceptor.clone(), Arc::clone(&shared));
         let task = tokio::spawn(async move {
             // Dropped with the task, however that ends.
             let _end = end;
@@ -90,6 +160,8 @@ impl Gateway {
         Ok(Self {
             address,
             shared,
+            acceptor,
+            socket: Mutex::new(Some(socket)),
             phase,
             ended,
             listener: task.abort_handle(),
@@ -136,7 +208,12 @@ impl Gateway {
         self.end(Phase::Stopping).await;
     }
 
+    fn socket(&self) -> MutexGuard<'_, Option<std::net::TcpListener>> {
+        self.socket.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn end(&self, phase: Phase) {
+        drop(self.socket().take());
         self.phase.send_if_modified(|now| {
             let is_later = *now < phase;
             *now = phase.max(*now);

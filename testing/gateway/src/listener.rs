@@ -4,7 +4,7 @@ use crate::faults::{ResetSwitch, Socket};
 use crate::gateway::Shared;
 use crate::http;
 use crate::oap;
-use crate::phase::Phase;
+use crate::phase::{Phase, PhaseWatch};
 use crate::write_stall::WriteStall;
 use std::collections::HashMap;
 use std::io;
@@ -77,7 +77,7 @@ async fn connection(tcp: TcpStream, acceptor: TlsAcceptor, slot: Slot) {
     let handshake = tokio::select! {
         handshake = timeout(limits.handshake, acceptor.accept(tcp)) => handshake,
         // Nothing was asked for yet: there is nothing to wait for.
-        () = phase.reached(Phase::Draining) => return,
+        () = abandoned(shared, &mut phase) => return,
     };
     let mut stream = match handshake {
         Ok(Ok(stream)) => stream,
@@ -98,6 +98,15 @@ async fn connection(tcp: TcpStream, acceptor: TlsAcceptor, slot: Slot) {
             reset,
         };
         http::serve(stream, Arc::clone(shared), peer).await;
+    }
+}
+
+/// Waits until a handshake is worth nothing any more. A gateway with a successor finishes what has begun, and
+/// drains it then: its client was not to notice.
+async fn abandoned(shared: &Shared, phase: &mut PhaseWatch) {
+    phase.reached(Phase::Draining).await;
+    if shared.has_successor() {
+        phase.reached(Phase::Stopping).await;
     }
 }
 

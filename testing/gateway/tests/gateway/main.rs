@@ -15,6 +15,7 @@ mod index;
 mod limits;
 mod mailbox;
 mod mailbox_http;
+mod succession;
 mod support;
 mod token_command;
 mod turns;

@@ -69,14 +69,7 @@ impl Fixture {
 
     /// A connection on which nothing was written yet.
     pub(crate) async fn connect_silently(&self) -> Connection {
-        Connection {
-            stream: self.tls().await,
-            session: Client::new(&HelloRequest::new("test"), 1000),
-            capability: self.capability.expose().to_vec(),
-            tenant_id: 0,
-            tag: 0,
-            answers: HashMap::new(),
-        }
+        Connection::new(self.tls().await, &self.capability)
     }
 }
 
@@ -192,6 +185,18 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
+    /// A connection on which nothing was written yet.
+    pub(crate) fn new(stream: TlsStream<TcpStream>, capability: &Capability) -> Self {
+        Self {
+            stream,
+            session: Client::new(&HelloRequest::new("test"), 1000),
+            capability: capability.expose().to_vec(),
+            tenant_id: 0,
+            tag: 0,
+            answers: HashMap::new(),
+        }
+    }
+
     pub(crate) async fn call(&mut self, operation: Operation<'_>, body: &[u8]) -> Answer {
         self.call_within(operation, body, MINUTE).await
     }
