@@ -3,7 +3,8 @@
 use super::fault::{Fault, Stage};
 use crate::metrics::CallLabel;
 use ron_app_sdk::oap::{HEADER_LEN, MAX_FRAME};
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::HashMap;
 
 /// What `operation` of a rule may name.
@@ -58,11 +59,23 @@ pub struct FaultPlan {
     pub rules: Vec<FaultRule>,
 }
 
+/// Reads a fault; a name without parameters stands for the fault with their defaults.
+fn fault_or_its_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Fault, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    let alone = Fault::deserialize(&value);
+    let with_defaults = || {
+        let name = value.as_str()?;
+        Fault::deserialize(serde_json::json!({ name: {} })).ok()
+    };
+    alone.or_else(|error| with_defaults().ok_or_else(|| D::Error::custom(error)))
+}
+
 /// One fault, and when it is injected: into a call that every filter lets through, with a probability.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FaultRule {
-    /// What is injected.
+    /// What is injected. In JSON, the name alone is enough where every parameter has a default.
+    #[serde(deserialize_with = "fault_or_its_name")]
     pub fault: Fault,
     /// How likely, from 0 to 1. Default: 1.
     #[serde(default = "always")]

@@ -182,3 +182,17 @@ proptest! {
         let _ = FaultPlan::from_json(&String::from_utf8(text).unwrap());
     }
 }
+
+#[test]
+fn a_name_alone_is_the_fault_with_its_defaults() {
+    let fault =
+        |text: &str| FaultPlan::from_json(&rule(text)).map(|plan| plan.rules[0].fault.clone());
+    for name in ["error_before", "late_reply", "bad_version", "drop_reply"] {
+        let alone = fault(&format!(r#""fault":"{name}""#)).unwrap();
+        assert_eq!(alone.kind().name(), name);
+    }
+    let with = fault(r#""fault":{"late_reply":{}}"#).unwrap();
+    assert_eq!(fault(r#""fault":"late_reply""#).unwrap(), with);
+    // These have parameters without a default.
+    assert!(fault(r#""fault":"latency""#).is_err());
+}
