@@ -4,6 +4,7 @@
 mod binary;
 mod calls;
 mod capabilities;
+mod defects;
 mod drain;
 mod fault_frames;
 mod fault_http;
