@@ -276,7 +276,7 @@ impl Model {
     fn extend(&mut self, lease: usize, time: Duration) -> Result<bool, Refusal> {
         let now = self.now;
         let line = self.holder(lease).ok_or(Refusal::Stale)?;
-        line.visible = now + time;
+        line.visible = line.visible.max(now + time);
         Ok(false)
     }
 

@@ -63,7 +63,7 @@ impl Queues {
         Ok(false)
     }
 
-    /// Keeps the message for so many milliseconds from now.
+    /// Keeps the message for so many milliseconds from now, or for longer where it is kept for longer already.
     pub(super) fn extend(
         &mut self,
         now: Instant,
@@ -77,12 +77,16 @@ impl Queues {
             return Err(Refusal::Stale);
         }
         let mut message = self.unlink(number).ok_or(Refusal::Stale)?;
-        let was_given_back = match message.state {
-            State::Leased { was_given_back, .. } => was_given_back,
-            _ => false,
+        let (held_until, was_given_back) = match message.state {
+            State::Leased {
+                until,
+                was_given_back,
+            } => (until, was_given_back),
+            _ => (now, false),
         };
         message.state = State::Leased {
-            until: now + self.visibility(visibility_ms),
+            // An old attempt that comes late must not take away what a newer one was promised.
+            until: held_until.max(now + self.visibility(visibility_ms)),
             was_given_back,
         };
         self.link(number, message);
