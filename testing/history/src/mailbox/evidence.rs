@@ -32,7 +32,7 @@ pub(super) struct Message<'h> {
     pub(super) key: Option<usize>,
     /// By their number, the earlier of two of the same number first.
     pub(super) deliveries: Vec<Delivery<'h>>,
-    /// By lease, the earlier first.
+    /// By delivery, the earlier first; those of unknown leases at the end.
     pub(super) uses: Vec<&'h Call<UseLease>>,
     pub(super) remnants: Vec<&'h Remnant>,
     /// Where each lease is among the deliveries.
@@ -58,6 +58,8 @@ pub(super) struct Delivery<'h> {
     pub(super) is_repeated: bool,
     /// When the lease ends if nobody uses it, in nanoseconds: not earlier, and not later.
     pub(super) ends: (u64, u64),
+    /// Where the uses of its lease are among the message's.
+    uses: Range<usize>,
     /// When the first use of its lease began that took effect, or may have.
     pub(super) first_used: Option<Moment>,
     /// When the first such use began that gave the message back.
@@ -96,13 +98,7 @@ impl<'h> Evidence<'h> {
         for message in &mut evidence.messages {
             let attempt = |one: &Delivery<'_>| (one.received.attempt, one.not_before);
             message.deliveries.sort_by_key(attempt);
-            message
-                .uses
-                .sort_by_key(|call| (call.request.lease, call.invoked));
-            let leases = message.deliveries.iter().map(|one| one.received.lease);
-            message.by_lease = leases.zip(0..).collect();
-            message.by_lease.sort_unstable();
-            message.note_uses();
+            message.order_uses();
         }
         evidence
     }
@@ -226,6 +222,7 @@ impl<'h> Evidence<'h> {
                         possible_since,
                         is_repeated: first_unknown.is_some(),
                         ends: (earliest, latest),
+                        uses: 0..0,
                         first_used: None,
                         first_given_back: None,
                         contradicted_by: None,
@@ -253,34 +250,48 @@ impl<'h> Evidence<'h> {
 }
 
 impl<'h> Message<'h> {
-    fn note_uses(&mut self) {
+    fn order_uses(&mut self) {
+        let leases = self.deliveries.iter().map(|one| one.received.lease);
+        self.by_lease = leases.zip(0..).collect();
+        self.by_lease.sort_unstable();
+        let mut uses = std::mem::take(&mut self.uses);
+        uses.sort_by_cached_key(|call| {
+            let delivery = self.delivery_index(call.request.lease);
+            (delivery.unwrap_or(usize::MAX), call.invoked)
+        });
         let is_effective = |call: &&Call<UseLease>| call.is_unknown() || done(call).is_some();
         let is_nack =
             |call: &Call<UseLease>| matches!(call.request.action, LeaseAction::Nack { .. });
-        for index in 0..self.deliveries.len() {
-            let uses = self.uses_of(self.deliveries[index].received.lease);
-            let mut effective = uses.iter().copied().filter(is_effective).peekable();
-            let first_used = effective.peek().map(|call| call.invoked);
-            let first_given_back = effective
-                .find(|call| is_nack(call))
-                .map(|call| call.invoked);
-            let delivery = &mut self.deliveries[index];
-            (delivery.first_used, delivery.first_given_back) = (first_used, first_given_back);
+        let mut start = 0;
+        for delivery in &mut self.deliveries {
+            let lease = delivery.received.lease;
+            let rest = uses[start..].iter();
+            let length = rest.take_while(|call| call.request.lease == lease).count();
+            delivery.uses = start..start + length;
+            start += length;
+            let calls = uses[delivery.uses.clone()].iter().copied();
+            let mut effective = calls.filter(is_effective).peekable();
+            delivery.first_used = effective.peek().map(|call| call.invoked);
+            let given_back = effective.find(|call| is_nack(call));
+            delivery.first_given_back = given_back.map(|call| call.invoked);
         }
+        self.uses = uses;
+    }
+
+    fn delivery_index(&self, lease: Fingerprint) -> Option<usize> {
+        let at = self.by_lease.partition_point(|(one, _)| *one < lease);
+        let (found, index) = *self.by_lease.get(at)?;
+        (found == lease).then_some(index)
     }
 
     /// The delivery under this lease.
     pub(super) fn delivery(&self, lease: Fingerprint) -> Option<&Delivery<'h>> {
-        let at = self.by_lease.partition_point(|(one, _)| *one < lease);
-        let (found, index) = *self.by_lease.get(at)?;
-        (found == lease).then(|| &self.deliveries[index])
+        Some(&self.deliveries[self.delivery_index(lease)?])
     }
 
-    /// What this lease was used for, the earlier first.
-    pub(super) fn uses_of(&self, lease: Fingerprint) -> &[&'h Call<UseLease>] {
-        let from = self.uses.partition_point(|call| call.request.lease < lease);
-        let uses = &self.uses[from..];
-        &uses[..uses.partition_point(|call| call.request.lease == lease)]
+    /// What its lease was used for, the earlier first.
+    pub(super) fn uses_of(&self, delivery: &Delivery<'h>) -> &[&'h Call<UseLease>] {
+        &self.uses[delivery.uses.clone()]
     }
 
     /// The answer that showed it first.

@@ -22,7 +22,7 @@ pub(super) struct Release {
 pub(super) fn release(message: &Message<'_>, delivery: &Delivery<'_>) -> Release {
     let (mut earliest, mut latest) = (None, Some(delivery.ends.1));
     let (mut earliest_back, mut latest_back) = (None, None);
-    let uses = message.uses_of(delivery.received.lease);
+    let uses = message.uses_of(delivery);
     let is_extension = |action| matches!(action, LeaseAction::Extend { .. });
     let last_extension = uses
         .iter()
