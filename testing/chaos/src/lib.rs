@@ -8,7 +8,7 @@ pub mod index;
 pub mod mailbox;
 mod world;
 
-pub use world::World;
+pub use world::{capability, World};
 
 use ron_app_sdk::{Executed, SdkError};
 use ron_history::{Pending, Request};

@@ -19,8 +19,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// How long a consumer has a message.
-pub const VISIBILITY: Duration = Duration::from_secs(1);
 /// For what everybody waits.
 const LIMIT: Duration = Duration::from_secs(5);
 /// A message whose body begins so is given back whenever it is received.
@@ -37,6 +35,12 @@ pub struct Load {
     pub consumers: u64,
     /// Topics.
     pub topics: u64,
+    /// How long a consumer has a message.
+    pub visibility: Duration,
+    /// For how long nothing more has to come, at the end, until everything has come.
+    pub patience: Duration,
+    /// Of a hundred messages, how many take a consumer longer than it has them.
+    pub late_percent: u8,
     /// What the random decisions follow from.
     pub seed: u64,
 }
@@ -49,6 +53,9 @@ impl Load {
             senders: 16,
             consumers: 64,
             topics: 8,
+            visibility: Duration::from_secs(1),
+            patience: Duration::from_secs(2),
+            late_percent: 1,
             seed,
         }
     }
@@ -164,7 +171,7 @@ impl Callers {
         let mut random = Rng::with_seed(!self.load.seed ^ number);
         let receive = Receive {
             max: 8,
-            visibility: VISIBILITY,
+            visibility: self.load.visibility,
             wait: Duration::from_millis(200),
             ..Receive::new(self.topic(number))
         };
@@ -197,17 +204,17 @@ impl Callers {
                 does(LeaseAction::Nack { delay }).await;
             }
             4..=6 => {
-                let visibility = VISIBILITY;
+                let visibility = self.load.visibility;
                 does(LeaseAction::Extend { visibility }).await;
                 does(LeaseAction::Ack).await;
             }
             // It takes too long, and tries nevertheless.
-            7 => {
-                tokio::time::sleep(VISIBILITY + VISIBILITY / 4).await;
+            number if number >= 100 - self.load.late_percent => {
+                tokio::time::sleep(self.load.visibility * 5 / 4).await;
                 does(LeaseAction::Ack).await;
             }
             // It never comes back.
-            8 => {}
+            7 => {}
             _ => does(LeaseAction::Ack).await,
         }
     }
@@ -216,9 +223,9 @@ impl Callers {
     async fn drain(&self, number: u64) -> Result<Vec<Remnant>, SdkError> {
         let receive = Receive {
             max: 64,
-            visibility: VISIBILITY,
+            visibility: self.load.visibility,
             // Whatever somebody still has comes back meanwhile.
-            wait: 2 * VISIBILITY,
+            wait: self.load.patience,
             ..Receive::new(self.topic(number))
         };
         loop {

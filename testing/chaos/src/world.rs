@@ -29,7 +29,7 @@ fn root_keys() -> KeyRing {
 }
 
 /// A capability for everything.
-pub(crate) fn capability() -> Capability {
+pub fn capability() -> Capability {
     root_keys()
         .minter(None)
         .unwrap()
@@ -91,7 +91,7 @@ impl World {
             self.gateway.successor().unwrap()
         };
         let old = std::mem::replace(&mut self.gateway, successor);
-        self.runtime.spawn(async move { old.shutdown().await });
+        self.runtime.spawn(async move { old.drain().await });
     }
 
     /// Runs `callers`, while `disturb` is done again and again in pauses of `pause`.
