@@ -118,10 +118,10 @@ impl Gateway {
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
     /// # let identity = Authority::new()?.issue(&CertificateRequest::localhost())?;
-    /// # let mut gateway = Gateway::start(GatewayConfig::default(), identity).await?;
-    /// let before = std::mem::replace(&mut gateway, gateway.successor()?);
-    /// before.drain().await;
-    /// assert_eq!(gateway.address(), before.address());
+    /// # let gateway = Gateway::start(GatewayConfig::default(), identity).await?;
+    /// let successor = gateway.successor()?;
+    /// gateway.drain().await;
+    /// assert_eq!(successor.address(), gateway.address());
     /// # Ok(()) })
     /// # }
     /// ```
