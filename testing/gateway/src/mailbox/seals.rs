@@ -126,6 +126,7 @@ mod tests {
         );
         for (topic, id, token) in [
             ("orders.dead", id.as_str(), token.as_str()),
+            ("orderz", id.as_str(), token.as_str()),
             ("orders", other_id.as_str(), token.as_str()),
             ("orders", "17", token.as_str()),
             ("orders", &format!("{}0", id.as_str()), token.as_str()),

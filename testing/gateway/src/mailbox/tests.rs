@@ -509,13 +509,18 @@ fn a_batch_fits_one_reply() {
     assert_eq!(desk.receive("alice", "small", 2).deliveries.len(), 2);
 
     // Exactly one envelope of bodies, and one byte more.
-    for (len, count) in [(MAX_BODY / 2, 2), (MAX_BODY / 2 + 1, 1), (MAX_BODY, 1)] {
-        let to = format!("large{len}");
-        for _ in 0..3 {
+    for (first, second, count) in [
+        (MAX_BODY - 3, 3, 2),
+        (MAX_BODY - 3, 4, 1),
+        (MAX_BODY, 0, 2),
+        (MAX_BODY, 1, 1),
+    ] {
+        let to = format!("large{first}-{second}");
+        for len in [first, second] {
             desk.try_send(&to, incoming(vec![7; len])).unwrap();
         }
         let batch = desk.receive("alice", &to, 64);
-        assert_eq!(batch.deliveries.len(), count, "{len}");
+        assert_eq!(batch.deliveries.len(), count, "{first} {second}");
     }
 
     // Metas that fill their limit to the last byte, and one byte more: found by trying all lengths.
