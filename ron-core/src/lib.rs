@@ -31,6 +31,7 @@ mod process;
 mod range;
 mod retry;
 mod runtime;
+mod telemetry;
 mod text;
 mod transport;
 
@@ -68,3 +69,8 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/PLANES.md")]
 struct Planes;
+
+/// Compiles the example of the page about telemetry.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/OBSERVABILITY.md")]
+struct Observability;

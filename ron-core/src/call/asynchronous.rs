@@ -1,6 +1,8 @@
 //! A call that waits in a task.
 
-use super::{CallReport, CallSettings, ClientStats, Conclusion, Core, PlaneCall, Running};
+use super::{
+    call_end, CallReport, CallSettings, ClientStats, Conclusion, Core, PlaneCall, Running,
+};
 use crate::cache::ObjectCache;
 use crate::error::SdkError;
 use crate::transport::asynchronous::AsyncTransport;
@@ -18,8 +20,11 @@ impl Core<AsyncTransport> {
     ) -> Result<(C::Output, CallReport), SdkError> {
         let mut running = self.begin(settings, call)?;
         let home = self.transport.home()?;
-        let attempts = self.attempts(&mut running, home.id());
-        home.run(self.origin, attempts).await
+        let span = running.span(self.transport.gateway());
+        let attempts = span.follow(self.attempts(&mut running, home.id()));
+        let result = home.run(self.origin, attempts).await;
+        span.end(call_end(&result));
+        result
     }
 
     async fn attempts<C: PlaneCall + Sync>(
@@ -40,12 +45,12 @@ impl Core<AsyncTransport> {
             };
             match running.conclude(result) {
                 Conclusion::Done(result) => return result,
-                Conclusion::Again { after, leave } => {
+                Conclusion::Again { after, leave, span } => {
                     if let Some(connection) = leave {
                         self.transport.leave(connection);
                     }
                     if !after.is_zero() {
-                        sleep(after).await;
+                        span.follow(sleep(after)).await;
                     }
                 }
             }

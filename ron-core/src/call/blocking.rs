@@ -1,6 +1,8 @@
 //! A call that blocks its thread.
 
-use super::{CallReport, CallSettings, ClientStats, Conclusion, Core, PlaneCall, Running};
+use super::{
+    call_end, CallReport, CallSettings, ClientStats, Conclusion, Core, PlaneCall, Running,
+};
 use crate::cache::ObjectCache;
 use crate::error::SdkError;
 use crate::transport::blocking::{thread_waker, BlockingTransport};
@@ -16,8 +18,18 @@ impl Core<BlockingTransport> {
         call: C,
     ) -> Result<(C::Output, CallReport), SdkError> {
         let mut running = self.begin(settings, call)?;
+        let span = running.span(self.transport.gateway());
+        let result = span.run(|| self.attempts(&mut running));
+        span.end(call_end(&result));
+        result
+    }
+
+    fn attempts<C: PlaneCall + Sync>(
+        &self,
+        running: &mut Running<'_, C>,
+    ) -> Result<(C::Output, CallReport), SdkError> {
         loop {
-            wait_for_token(&mut running)?;
+            wait_for_token(running)?;
             if let Some(kept) = running.kept() {
                 return Ok(kept);
             }
@@ -29,12 +41,12 @@ impl Core<BlockingTransport> {
             };
             match running.conclude(result) {
                 Conclusion::Done(result) => return result,
-                Conclusion::Again { after, leave } => {
+                Conclusion::Again { after, leave, span } => {
                     if let Some(connection) = leave {
                         self.transport.leave(connection);
                     }
                     if !after.is_zero() {
-                        thread::sleep(after);
+                        span.run(|| thread::sleep(after));
                     }
                 }
             }

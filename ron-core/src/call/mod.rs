@@ -23,6 +23,8 @@ use crate::process::Origin;
 use crate::retry::{
     attempt_timeout, Backoff, CallPolicy, Cause, GaveUp, Next, Random, RetryBudget,
 };
+use crate::telemetry::{self, CallEnd, CallSpan, Outcome, RetrySpan};
+use crate::transport::endpoint::Endpoint;
 use crate::transport::{ConnectionId, Exchange, Failure, Reply};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -254,10 +256,19 @@ enum Conclusion<T> {
         after: Duration,
         /// The connection that is not to be used again.
         leave: Option<ConnectionId>,
+        span: RetrySpan,
     },
 }
 
 impl<C: PlaneCall> Running<'_, C> {
+    /// The span that the call is made in.
+    fn span(&self, gateway: &Endpoint) -> CallSpan {
+        let operation = self.call.operation();
+        let name = (operation.plane(), operation.name());
+        let body_len = self.call.body().len();
+        CallSpan::new(name, gateway, self.limit, body_len, self.started)
+    }
+
     /// The provider to wait for, where there is no token to go with.
     fn wanted(&self) -> Option<Wanted> {
         match (&self.token, self.source.token()) {
@@ -328,6 +339,7 @@ impl<C: PlaneCall> Running<'_, C> {
 
     fn begin_attempt(&mut self) {
         self.policy.begin_attempt();
+        telemetry::attempt_begun(self.policy.attempts());
         self.context.attempt = u8::try_from(self.policy.attempts()).unwrap_or(u8::MAX);
     }
 
@@ -358,11 +370,20 @@ impl<C: PlaneCall> Running<'_, C> {
 
     /// Reads what came of an attempt, and decides what follows.
     fn conclude(&mut self, result: Result<Reply, Failure>) -> Conclusion<C::Output> {
+        let attempt = self.policy.attempts();
         let (error, cause, connection) = match result {
             Ok(reply) => {
                 let connection = reply.connection;
-                match self.read(reply) {
+                let (status, reply_bytes) = (reply.code, reply.body.len());
+                let read = || self.read(reply);
+                match telemetry::decode(attempt, status, reply_bytes, read) {
                     Ok(answer) => {
+                        let outcome = Outcome {
+                            error: None,
+                            status: Some(status),
+                            executed: answer.executed,
+                        };
+                        telemetry::attempt_ended(attempt, outcome, Some(connection.number()));
                         self.policy.succeeded(&self.retry.budget);
                         self.keep(&answer.value);
                         let report = self.report(&answer);
@@ -373,6 +394,8 @@ impl<C: PlaneCall> Running<'_, C> {
             }
             Err(failure) => (failure.error, failure.cause, None),
         };
+        let outcome = outcome(&error);
+        telemetry::attempt_ended(attempt, outcome, connection.map(ConnectionId::number));
         let Retry {
             backoff,
             budget,
@@ -384,13 +407,18 @@ impl<C: PlaneCall> Running<'_, C> {
         let next = self.policy.failed(now, &error, cause, can_refresh, limits);
         let leave = connection.filter(|_| error.kind() == ErrorKind::IntegrityMismatch);
         match next {
-            Next::Retry(after) => Conclusion::Again { after, leave },
+            Next::Retry(after) => Conclusion::Again {
+                after,
+                leave,
+                span: RetrySpan::new(attempt, outcome, after),
+            },
             Next::Refresh => {
                 let round = self.token.take().map_or(0, |(_, round)| round);
                 self.expired = Some((error, round));
                 Conclusion::Again {
                     after: Duration::ZERO,
                     leave: None,
+                    span: RetrySpan::new(attempt, outcome, Duration::ZERO),
                 }
             }
             Next::Stop(gave_up) => Conclusion::Done(Err(self.final_error(error, gave_up))),
@@ -416,5 +444,34 @@ impl<C: PlaneCall> Running<'_, C> {
         error
             .with_executed(self.policy.executed())
             .with_attempts(self.policy.attempts(), gave_up)
+    }
+}
+
+/// What telemetry may know of an error.
+fn outcome(error: &SdkError) -> Outcome {
+    Outcome {
+        error: Some(error.kind()),
+        status: error.status(),
+        executed: error.executed(),
+    }
+}
+
+/// What telemetry may know of a call's result.
+fn call_end<T>(result: &Result<(T, CallReport), SdkError>) -> CallEnd {
+    match result {
+        Ok((_, report)) => CallEnd {
+            outcome: Outcome {
+                error: None,
+                status: None,
+                executed: report.executed,
+            },
+            attempts: report.attempts,
+            replayed: report.replayed,
+        },
+        Err(error) => CallEnd {
+            outcome: outcome(error),
+            attempts: error.attempts(),
+            replayed: false,
+        },
     }
 }

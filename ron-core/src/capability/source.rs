@@ -3,6 +3,7 @@
 use super::Capability;
 use crate::error::{ErrorKind, SdkError};
 use crate::process::Origin;
+use crate::telemetry;
 use slab::Slab;
 use std::error::Error;
 use std::fmt;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 use std::thread;
+use std::time::Instant;
 
 /// Hands out fresh capabilities, for example from a token service or a file that somebody else renews.
 ///
@@ -204,17 +206,21 @@ impl Provided {
     }
 
     fn answer(&self, round: u64) {
+        let asked = Instant::now();
         let fresh = catch_unwind(AssertUnwindSafe(|| self.provider.fresh()));
         let fresh = fresh.unwrap_or_else(|_| Err("it panicked".into()));
+        let fresh = fresh.map_err(failed);
+        let error = fresh.as_ref().err().map(SdkError::kind);
         let mut state = self.lock();
         state.is_asking = false;
         match fresh {
             Ok(token) => state.token = Some((token, round)),
-            Err(error) => state.failure = Some((round, failed(error))),
+            Err(error) => state.failure = Some((round, error)),
         }
         let waiters: Vec<Waker> = state.waiters.iter().map(|(_, w)| w.clone()).collect();
         drop(state);
         waiters.into_iter().for_each(Waker::wake);
+        telemetry::capability_refreshed(round, error, asked.elapsed());
     }
 }
 

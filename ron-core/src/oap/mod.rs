@@ -71,6 +71,17 @@ impl Plane {
         self as u16
     }
 
+    /// Its name, as in `storage.get`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Control => "control",
+            Self::Mailbox => "mailbox",
+            Self::Storage => "storage",
+            Self::Edge => "edge",
+            Self::Index => "index",
+        }
+    }
+
     /// The plane with this number on the wire, if there is one.
     pub const fn from_id(id: u16) -> Option<Self> {
         Some(match id {

@@ -1,6 +1,7 @@
 //! The driver for tasks: a call reads and writes the socket in its own poll.
 
 use super::connection::{Connection, ConnectionId, Exchange, Failure, Reply, Step, Ticket};
+use super::endpoint::Endpoint;
 use super::pool::{Acquired, Pool};
 use super::socket::{prepare, TaskSocket};
 use super::{resolve, Dialer};
@@ -95,6 +96,11 @@ impl AsyncTransport {
         Ok(Home::Own(own.handle().clone()))
     }
 
+    /// The gateway that calls go to.
+    pub(crate) fn gateway(&self) -> &Endpoint {
+        &self.dialer.endpoint
+    }
+
     /// Uses a connection for no more calls.
     pub(crate) fn leave(&self, connection: ConnectionId) {
         self.pool.leave(connection);
@@ -156,7 +162,7 @@ impl AsyncTransport {
             Some(Acquired::Use(connection)) => Ok(connection),
             Some(Acquired::Dial(permit, fallback)) => {
                 let dialed = self.dial(permit.id(), runtime, deadline).await;
-                super::finish_dial(permit, dialed, fallback)
+                super::finish_dial(&self.dialer, permit, dialed, fallback)
             }
             Some(Acquired::Failed(failure)) => Err(failure),
             Some(Acquired::Wait(_)) | None => Err(super::out_of_time().into()),
@@ -184,7 +190,7 @@ impl AsyncTransport {
             .map_err(|error| dialer.dial_failed(&error, deadline))?;
         Ok(Connection::new(
             TaskSocket { stream, runtime },
-            id,
+            dialer.label(id),
             tls,
             &self.hello,
             dialer.slots(),

@@ -1,6 +1,7 @@
 //! The driver for threads: a caller waits on the socket itself, or parks while another one reads.
 
 use super::connection::{Connection, ConnectionId, Exchange, Failure, Reply, Step, Ticket};
+use super::endpoint::Endpoint;
 use super::pool::{Acquired, Pool};
 use super::socket::ThreadSocket;
 use super::{resolve, Dialer};
@@ -29,6 +30,11 @@ impl BlockingTransport {
             pool: Pool::new(config, random),
             hello: super::hello(),
         })
+    }
+
+    /// The gateway that calls go to.
+    pub(crate) fn gateway(&self) -> &Endpoint {
+        &self.dialer.endpoint
     }
 
     /// Uses a connection for no more calls.
@@ -75,7 +81,7 @@ impl BlockingTransport {
                 Acquired::Use(connection) => return Ok(connection),
                 Acquired::Dial(permit, fallback) => {
                     let dialed = self.dial(permit.id(), deadline);
-                    return super::finish_dial(permit, dialed, fallback);
+                    return super::finish_dial(&self.dialer, permit, dialed, fallback);
                 }
                 Acquired::Wait(until) => {
                     thread::park_timeout(until.min(deadline).saturating_duration_since(now));
@@ -110,7 +116,7 @@ impl BlockingTransport {
                 Ok(socket) => {
                     return Ok(Connection::new(
                         socket,
-                        id,
+                        dialer.label(id),
                         tls,
                         &self.hello,
                         dialer.slots(),

@@ -21,6 +21,7 @@ pub(crate) use connection::{ConnectionId, Exchange, Failure, Reply};
 use crate::config::{SdkConfig, Timeouts};
 use crate::error::{ErrorKind, SdkError};
 use crate::oap::hello::HelloRequest;
+use crate::telemetry::ConnectionLabel;
 use connection::Connection;
 use endpoint::Endpoint;
 use pool::DialPermit;
@@ -39,7 +40,7 @@ const MAX_MOVES: usize = 3;
 
 /// What is needed to open a connection.
 struct Dialer {
-    endpoint: Endpoint,
+    endpoint: Arc<Endpoint>,
     trust: Arc<Trust>,
     timeouts: Timeouts,
     pool_max: usize,
@@ -48,7 +49,7 @@ struct Dialer {
 impl Dialer {
     fn new(config: &SdkConfig) -> Result<Self, SdkError> {
         Ok(Self {
-            endpoint: config.endpoint()?,
+            endpoint: Arc::new(config.endpoint()?),
             trust: Arc::new(Trust::new(config.tls.clone())),
             timeouts: config.timeouts.clone(),
             pool_max: config.pool.max,
@@ -59,6 +60,11 @@ impl Dialer {
     fn tls(&self) -> Result<TlsSession, SdkError> {
         let config = self.trust.client_config()?;
         TlsSession::new(config, &self.endpoint)
+    }
+
+    /// What telemetry calls a connection.
+    fn label(&self, id: ConnectionId) -> ConnectionLabel {
+        ConnectionLabel::new(&self.endpoint, id.0)
     }
 
     /// Slots of one connection, so that all of them together stay within [`MAX_IN_FLIGHT`].
@@ -95,10 +101,15 @@ impl Dialer {
 
 /// Reports a dial. One that its caller's own limit has ended says nothing to those who have more time.
 fn finish_dial<S: Socket>(
+    dialer: &Dialer,
     permit: DialPermit<'_, S>,
     dialed: Result<Connection<S>, Failure>,
     fallback: Option<Arc<Connection<S>>>,
 ) -> Result<Arc<Connection<S>>, Failure> {
+    if let Err(failure) = &dialed {
+        let label = dialer.label(permit.id());
+        label.dial_failed(failure.error.kind(), permit.elapsed());
+    }
     match dialed {
         Err(failure) if failure.error.kind() == ErrorKind::DeadlineExceeded => Err(failure),
         dialed => permit.finish(dialed, fallback),

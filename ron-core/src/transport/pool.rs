@@ -67,6 +67,7 @@ pub(super) struct DialWait<'a, S: Socket> {
 pub(super) struct DialPermit<'a, S: Socket> {
     pool: &'a Pool<S>,
     number: u64,
+    since: Instant,
 }
 
 impl<S: Socket> Pool<S> {
@@ -155,6 +156,8 @@ impl<S: Socket> Pool<S> {
 impl<'a, S: Socket> DialWait<'a, S> {
     /// Asks for a connection.
     pub(super) fn acquire(&mut self, now: Instant, waker: &Waker) -> Acquired<'a, S> {
+        // Dropped after the lock: closing a connection is I/O.
+        let _over;
         let mut state = self.pool.lock();
         if state.is_closed {
             return Acquired::Failed(closed().into());
@@ -164,7 +167,7 @@ impl<'a, S: Socket> DialWait<'a, S> {
             self.pool.recheck(now);
             state = self.pool.lock();
         }
-        state.forget_unusable(now, &self.pool.random);
+        _over = state.forget_unusable(now, &self.pool.random);
         let overdue = state.dialing.map(|(_, since)| since + self.pool.dial_limit);
         let may_dial = overdue.map_or(true, |overdue| now >= overdue);
         let at_home = || {
@@ -201,8 +204,12 @@ impl<'a, S: Socket> DialWait<'a, S> {
                     state.dials += 1;
                     let number = state.dials;
                     state.dialing = Some((number, now));
-                    let pool = self.pool;
-                    Acquired::Dial(DialPermit { pool, number }, best)
+                    let permit = DialPermit {
+                        pool: self.pool,
+                        number,
+                        since: now,
+                    };
+                    Acquired::Dial(permit, best)
                 }
                 (_, Some(best)) => Acquired::Use(best),
                 (NextDial::At(at), None) => Acquired::Wait(at),
@@ -213,8 +220,8 @@ impl<'a, S: Socket> DialWait<'a, S> {
 }
 
 impl<S: Socket> State<S> {
-    /// Drops connections that are over. One that never came to HELLO's answer was a dial that failed.
-    fn forget_unusable(&mut self, now: Instant, random: &Random) {
+    /// Returns connections that are over. One that never came to HELLO's answer was a dial that failed.
+    fn forget_unusable(&mut self, now: Instant, random: &Random) -> Vec<Arc<Connection<S>>> {
         let failed_dial = self.failed_dial;
         let is_better = |c: &Arc<Connection<S>>| c.is_ready() && c.id().0 > failed_dial;
         if failed_dial > 0 && self.connections.iter().any(is_better) {
@@ -222,7 +229,7 @@ impl<S: Socket> State<S> {
             self.backoff.succeeded();
         }
         if self.connections.iter().all(|c| c.is_usable(now)) {
-            return;
+            return Vec::new();
         }
         let (kept, over) = self.connections.drain(..).partition(|c| c.is_usable(now));
         let over: Vec<Arc<Connection<S>>> = over;
@@ -231,6 +238,7 @@ impl<S: Socket> State<S> {
             let mut failure = connection.failure().unwrap_or_else(|| unanswered().into());
             self.dial_failed(connection.id().0, &mut failure, now, random);
         }
+        over
     }
 
     /// Backs off, and says so in the failure.
@@ -273,6 +281,11 @@ impl<S: Socket> DialPermit<'_, S> {
     /// The name of the connection that is to be opened.
     pub(super) fn id(&self) -> ConnectionId {
         ConnectionId(self.number)
+    }
+
+    /// How long the dial has taken so far.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.since.elapsed()
     }
 
     /// Reports what became of the dial: its connection is shared from now on, its failure is everybody's

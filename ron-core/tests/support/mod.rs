@@ -1,6 +1,7 @@
 //! Real gateways, and peers that misbehave, for tests over real sockets.
 #![allow(dead_code)] // each test uses its share
 
+pub(crate) mod capture;
 pub(crate) mod peer;
 
 use ron_app_sdk::{blocking, Capability, RonAppSdk, SdkConfig, TlsConfig};

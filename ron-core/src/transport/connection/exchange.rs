@@ -24,6 +24,13 @@ pub(crate) struct Exchange<'a> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ConnectionId(pub(in crate::transport) u64);
 
+impl ConnectionId {
+    /// Counts the client's dials from 1.
+    pub(crate) fn number(self) -> u64 {
+        self.0
+    }
+}
+
 /// A gateway's answer.
 #[derive(Debug)]
 pub(crate) struct Reply {

@@ -35,6 +35,7 @@ use crate::error::{ErrorKind, SdkError};
 use crate::oap::hello::HelloRequest;
 use crate::process::Origin;
 use crate::session::Client;
+use crate::telemetry::{ConnectionEvent, ConnectionLabel};
 use state::{lost, State, Wakes};
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -44,7 +45,7 @@ use std::time::Instant;
 /// A connection to the gateway: TCP is established, TLS and HELLO are up to its callers.
 pub(super) struct Connection<S: Socket> {
     pub(super) socket: S,
-    id: ConnectionId,
+    label: ConnectionLabel,
     connect_deadline: Instant,
     /// A forked child never drops a connection: the socket is its parent's too.
     origin: Origin,
@@ -60,16 +61,17 @@ pub(super) struct Connection<S: Socket> {
 impl<S: Socket> Connection<S> {
     pub(super) fn new(
         socket: S,
-        id: ConnectionId,
+        label: ConnectionLabel,
         tls: TlsSession,
         hello: &HelloRequest,
         slots: usize,
         timeouts: &Timeouts,
         connect_deadline: Instant,
     ) -> Self {
+        let id = ConnectionId(label.number());
         Self {
             socket,
-            id,
+            label,
             connect_deadline,
             origin: Origin::here(),
             state: Mutex::new(State::new(id, tls, Client::new(hello, slots), timeouts)),
@@ -83,7 +85,7 @@ impl<S: Socket> Connection<S> {
     }
 
     pub(super) fn id(&self) -> ConnectionId {
-        self.id
+        ConnectionId(self.label.number())
     }
 
     /// Whether HELLO was answered.
@@ -104,7 +106,7 @@ impl<S: Socket> Connection<S> {
         state.enforce_limits(&self.socket, now, self.connect_deadline, &mut wakes);
         self.publish(&state);
         drop(state);
-        wakes.wake();
+        wakes.wake(&self.label);
     }
 
     /// Takes no more calls; those that are open finish.
@@ -119,10 +121,16 @@ impl<S: Socket> Connection<S> {
         let mut wakes = Wakes::default();
         let mut state = self.lock();
         self.say_goodbye(&mut state);
+        let had_failed = state.failed.is_some();
         state.fail(&self.socket, closed(), false, &mut wakes);
         self.publish(&state);
         drop(state);
-        wakes.wake();
+        // It was not lost.
+        wakes.events.clear();
+        wakes.wake(&self.label);
+        if !had_failed {
+            self.label.say(ConnectionEvent::Closed);
+        }
     }
 
     /// Adds what there is on this connection.
@@ -171,7 +179,7 @@ impl<S: Socket> Connection<S> {
         state.fail(&self.socket, lost, true, &mut wakes);
         self.publish(&state);
         drop(state);
-        wakes.wake();
+        wakes.wake(&self.label);
     }
 
     /// Whether this process may touch it.
@@ -190,7 +198,9 @@ impl<S: Socket> Connection<S> {
                 let mut wakes = Wakes::default();
                 state.fail(&self.socket, error, false, &mut wakes);
                 state.wake_all(&mut wakes);
-                wakes.wake();
+                // The lock is held: nothing can be said here.
+                wakes.events.clear();
+                wakes.wake(&self.label);
                 state
             })
     }
@@ -211,6 +221,12 @@ impl<S: Socket> Connection<S> {
 
 impl<S: Socket> Drop for Connection<S> {
     fn drop(&mut self) {
-        self.say_goodbye(&mut self.lock());
+        let mut state = self.lock();
+        self.say_goodbye(&mut state);
+        let has_failed = state.failed.is_some();
+        drop(state);
+        if !has_failed {
+            self.label.say(ConnectionEvent::Closed);
+        }
     }
 }

@@ -8,6 +8,7 @@ use crate::error::{ErrorKind, SdkError};
 use crate::oap::{Executed, HEADER_LEN};
 use crate::retry::Cause;
 use crate::session::{Client, ClientEvent, Refusal, Request, Sent};
+use crate::telemetry::{ConnectionEvent, ConnectionLabel};
 use crate::transport::outgoing::Outgoing;
 use crate::transport::socket::Socket;
 use crate::transport::tls::{describe, OpenError, TlsSession, NO_ALPN};
@@ -25,6 +26,7 @@ const META_ROOM: usize = 4096;
 
 pub(super) struct State {
     id: ConnectionId,
+    began: Instant,
     pub(super) tls: TlsSession,
     pub(super) session: Client,
     pub(super) outgoing: Outgoing,
@@ -56,12 +58,14 @@ pub(super) struct Caller {
     pub(super) result: Option<Result<Reply, Failure>>,
 }
 
-/// Whom to wake once the state is unlocked, and what to drop only then: a waker's end may run anybody's code.
+/// Whom to wake once the state is unlocked, what to drop and what to say only then: the end of a waker and a
+/// subscriber may run anybody's code.
 #[derive(Default)]
 pub(super) struct Wakes {
     pub(super) current: Option<usize>,
     pub(super) list: Vec<Waker>,
     pub(super) retired: Option<Waker>,
+    pub(super) events: Vec<ConnectionEvent>,
 }
 
 impl State {
@@ -74,6 +78,7 @@ impl State {
         let now = Instant::now();
         let mut state = Self {
             id,
+            began: now,
             tls,
             session,
             outgoing: Outgoing::new(),
@@ -356,6 +361,8 @@ impl State {
     /// sign of life, and sends those elsewhere who have not begun.
     pub(super) fn suspect(&mut self, now: Instant, wakes: &mut Wakes) {
         if let Some(nonce) = self.probe.begin(now) {
+            let limit = self.probe.limit();
+            wakes.events.push(ConnectionEvent::Probed { limit });
             self.session.ping(nonce);
             for at in 0..self.queue.len() {
                 self.deliver(self.queue[at], Err(draining()), wakes);
@@ -399,6 +406,7 @@ impl State {
     }
 
     fn receive<S: Socket>(&mut self, socket: &S, received: usize, now: Instant, wakes: &mut Wakes) {
+        let was_draining = self.session.is_draining();
         let session = &mut self.session;
         let result = self.tls.open(received, &mut self.outgoing, |plaintext| {
             session.receive(now, plaintext)
@@ -406,10 +414,17 @@ impl State {
         while let Some(event) = self.session.next_event() {
             if event == ClientEvent::Ready {
                 self.probe.hello_answered(now);
+                wakes.events.push(ConnectionEvent::Opened {
+                    slots: self.session.slots(),
+                    elapsed: now.saturating_duration_since(self.began),
+                });
             }
             self.handle(event, wakes);
         }
         if self.session.is_draining() {
+            if !was_draining {
+                wakes.events.push(ConnectionEvent::Drained);
+            }
             // Whoever has not begun goes elsewhere.
             for at in 0..self.queue.len() {
                 self.deliver(self.queue[at], Err(draining()), wakes);
@@ -488,6 +503,11 @@ impl State {
             return;
         }
         let may_move = is_loss && self.is_established();
+        wakes.events.push(ConnectionEvent::Lost {
+            error: error.kind(),
+            established: self.is_established(),
+            calls: self.callers.len(),
+        });
         // A peer that breaks the protocol from the start does not speak it.
         let is_stranger = error.kind() == ErrorKind::OapViolation && !self.is_established();
         let cause = if is_stranger {
@@ -545,9 +565,13 @@ impl Wakes {
         }
     }
 
-    pub(super) fn wake(self) {
+    /// Wakes them, and says what befell the connection.
+    pub(super) fn wake(self, connection: &ConnectionLabel) {
         for waker in self.list {
             waker.wake();
+        }
+        for event in self.events {
+            connection.say(event);
         }
     }
 }

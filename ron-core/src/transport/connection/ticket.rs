@@ -86,7 +86,7 @@ impl<S: Socket> Ticket<S> {
         }
         connection.publish(&state);
         drop(state);
-        wakes.wake();
+        wakes.wake(&connection.label);
         step
     }
 
@@ -298,7 +298,7 @@ impl<S: Socket> Drop for Ticket<S> {
             state.leave(Some(tag), &mut wakes);
             connection.publish(&state);
             drop(state);
-            wakes.wake();
+            wakes.wake(&connection.label);
         }
     }
 }
