@@ -263,6 +263,14 @@ mod tests {
     }
 
     #[test]
+    fn a_password_in_the_address_is_not_repeated() {
+        for address in ["https://user:canary@a", "http://user:canary@a"] {
+            let error = from(&[("RON_SDK_GATEWAY_ADDR", address)]).unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("canary"), "{error}");
+        }
+    }
+
+    #[test]
     fn a_pin_excludes_an_authority() {
         let pin = format!("sha256:{}", "ab".repeat(32));
         let error = from(&[("RON_SDK_TLS_CA", "ca.pem"), ("RON_SDK_TLS_PIN", &pin)]).unwrap_err();

@@ -233,11 +233,12 @@ impl SdkConfig {
 
     pub(crate) fn endpoint(&self) -> Result<Endpoint, SdkError> {
         self.gateway_addr.parse().map_err(|rule| {
-            SdkError::invalid(
-                ErrorKind::Config,
-                "gateway_addr",
-                format_args!("{:?} {rule}", self.gateway_addr),
-            )
+            let invalid = |rule| SdkError::invalid(ErrorKind::Config, "gateway_addr", rule);
+            if self.gateway_addr.contains('@') {
+                // What stands before it may be a password.
+                return invalid(format!("the address, not shown here, {rule}"));
+            }
+            invalid(format!("{:?} {rule}", self.gateway_addr))
         })
     }
 }

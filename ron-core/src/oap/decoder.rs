@@ -5,9 +5,10 @@
 
 use super::frame::{check_len, FrameError, Header};
 use super::HEADER_LEN;
+use std::fmt;
 
 /// What the decoder found next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Part<'a> {
     /// A complete, checked header.
     Header(Header),
@@ -17,6 +18,17 @@ pub enum Part<'a> {
     Payload(&'a [u8]),
     /// The frame's last byte has been handed on.
     End,
+}
+
+impl fmt::Debug for Part<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Header(header) => f.debug_tuple("Header").field(header).finish(),
+            Self::Capability(bytes) => write!(f, "Capability({} bytes)", bytes.len()),
+            Self::Payload(bytes) => write!(f, "Payload({} bytes)", bytes.len()),
+            Self::End => f.write_str("End"),
+        }
+    }
 }
 
 /// An incremental frame reader without buffers.

@@ -11,7 +11,7 @@ const EMPTY_FRAMES: u8 = 100;
 /// A message in the making: meta, then body.
 ///
 /// Memory follows what has arrived, not what was announced: at most one chunk is reserved ahead.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Assembly {
     meta_len: [u8; 4],
     have: usize,

@@ -8,6 +8,7 @@
 mod assembly;
 mod client;
 mod rate;
+mod redaction;
 mod server;
 mod streams;
 mod violation;

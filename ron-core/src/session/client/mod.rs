@@ -64,7 +64,7 @@ pub struct Sent {
 }
 
 /// What happened on the connection. `tag` is what the caller gave to [`Client::start`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum ClientEvent {
     /// HELLO was answered: more calls may be opened.
     Ready,

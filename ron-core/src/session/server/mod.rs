@@ -60,7 +60,6 @@ impl std::fmt::Debug for RequestHead {
 }
 
 /// What happened on the connection.
-#[derive(Debug)]
 pub enum ServerEvent {
     /// A client introduced itself.
     Hello(HelloRequest),

@@ -32,7 +32,6 @@ impl ConnectionId {
 }
 
 /// A gateway's answer.
-#[derive(Debug)]
 pub(crate) struct Reply {
     /// Where it came from.
     pub(crate) connection: ConnectionId,
