@@ -2,6 +2,7 @@
 #![allow(dead_code)] // each test uses its share
 
 pub(crate) mod capture;
+pub(crate) mod listener;
 pub(crate) mod peer;
 
 use ron_app_sdk::{blocking, Capability, RonAppSdk, SdkConfig, TlsConfig};
@@ -71,7 +72,9 @@ impl TestGateway {
             .enable_all()
             .build()
             .unwrap();
-        config.root_keys = root_keys();
+        if config.root_keys.is_empty() {
+            config.root_keys = root_keys();
+        }
         config.limits.max_connections_per_address = Limits::default().max_connections;
         let identity = trust.authority.issue(request).unwrap();
         let mut backends = Backends::in_memory(&config).unwrap();

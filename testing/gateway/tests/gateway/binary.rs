@@ -19,7 +19,7 @@ pub(crate) fn run(arguments: &[&str]) -> Output {
     gateway(arguments).output().unwrap()
 }
 
-fn signal(child: &Child, signal: Signal) {
+pub(crate) fn signal(child: &Child, signal: Signal) {
     let id = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
     kill_process(id, signal).unwrap();
 }

@@ -4,6 +4,7 @@ use crate::support::{connector, tls, within, Fixture};
 use ron_app_sdk::oap::{ErrorReply, Operation, Reason, StoragePutReply, MAX_BODY};
 use ron_app_sdk::AddrB3;
 use ron_gateway::{edge, GatewayConfig, Limits};
+use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsConnector;
@@ -47,7 +48,17 @@ pub(crate) async fn bare_request(
     headers: &str,
     body: &[u8],
 ) -> Response {
-    let mut stream = tls(connector, fixture.gateway.address()).await.unwrap();
+    request_to(connector, fixture.gateway.address(), line, headers, body).await
+}
+
+pub(crate) async fn request_to(
+    connector: &TlsConnector,
+    address: SocketAddr,
+    line: &str,
+    headers: &str,
+    body: &[u8],
+) -> Response {
+    let mut stream = tls(connector, address).await.unwrap();
     let head = format!("{line} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n");
     stream.write_all(head.as_bytes()).await.unwrap();
     stream.write_all(body).await.unwrap();

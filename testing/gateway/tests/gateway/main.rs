@@ -3,6 +3,7 @@
 
 mod binary;
 mod calls;
+mod canary;
 mod capabilities;
 mod defects;
 mod drain;
