@@ -1,10 +1,15 @@
 //! All operations, through both clients. This is the place where a new plane adds its own.
 
 use bytes::Bytes;
-use ron_app_sdk::{blocking, AddrB3, ByteRange, Calls, ObjectInfo, SdkError, UnverifiedRange};
+use ron_app_sdk::mailbox::Token;
+use ron_app_sdk::{
+    blocking, AddrB3, ByteRange, Calls, IndexKey, Lease, Mail, Message, ObjectInfo, Receipt,
+    Receive, SdkError, Topic, UnverifiedRange,
+};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 /// What the operations are about.
 #[derive(Clone, Copy)]
@@ -15,6 +20,10 @@ pub struct Inputs {
     pub address: AddrB3,
     /// The edge path of an object with the same bytes.
     pub path: &'static str,
+    /// What a message has for an attribute.
+    pub attribute: &'static str,
+    /// A lease that somebody could have had.
+    pub lease: &'static str,
 }
 
 /// An operation.
@@ -52,9 +61,44 @@ operations! {
     "edge.get" => |calls, inputs| calls.edge_get(inputs.path, None);
     "edge.get of a range" => |calls, inputs| calls.edge_get(inputs.path, Some(inputs.range()));
     "edge.head" => |calls, inputs| calls.edge_head(inputs.path);
+    "mailbox.send" => |calls, inputs| calls.mailbox_send(inputs.mail());
+    "mailbox.receive" => |calls, inputs| calls.mailbox_receive(&inputs.receive());
+    "mailbox.ack" => |calls, inputs| calls.mailbox_ack(&inputs.lease());
+    "mailbox.nack" => |calls, inputs| calls.mailbox_nack(&inputs.lease(), Duration::ZERO);
+    "mailbox.extend" => |calls, inputs| calls.mailbox_extend(&inputs.lease(), Duration::from_secs(1));
+    "index.publish" => |calls, inputs| calls.index_publish(&inputs.name(), inputs.address, None);
+    "index.resolve" => |calls, inputs| calls.index_resolve(&inputs.name());
+}
+
+#[allow(clippy::expect_used)] // it is for tests
+fn topic() -> Topic {
+    Topic::new("canary").expect("a topic")
 }
 
 impl Inputs {
+    #[allow(clippy::expect_used)] // it is for tests
+    fn name(&self) -> IndexKey {
+        IndexKey::new("canary").expect("a name")
+    }
+
+    fn receive(&self) -> Receive {
+        Receive::new(topic())
+    }
+
+    /// The payload as a message.
+    #[allow(clippy::expect_used)] // it is for tests
+    fn mail(&self) -> Mail {
+        let mail = Mail::new(topic(), self.payload);
+        mail.attribute("attribute", self.attribute)
+            .expect("an attribute")
+    }
+
+    #[allow(clippy::expect_used)] // it is for tests
+    fn lease(&self) -> Lease {
+        let token = |text| Token::new(text).expect("an id or a lease");
+        Lease::new(topic(), token("1"), token(self.lease))
+    }
+
     /// All bytes but the last one.
     #[allow(clippy::expect_used)] // it is for tests
     fn range(&self) -> ByteRange {
@@ -90,7 +134,17 @@ macro_rules! shown {
     };
 }
 
-shown!(AddrB3, ObjectInfo, UnverifiedRange);
+shown!(AddrB3, ObjectInfo, UnverifiedRange, Receipt, ());
+
+impl Shown for Vec<Message> {
+    fn shown(self) -> String {
+        let text = format!("{self:?} {self:#?}");
+        for message in &self {
+            assert!(!text.contains(message.lease.expose()), "a lease is shown");
+        }
+        text
+    }
+}
 
 impl Shown for Bytes {
     /// The bytes are the application's own, and `Bytes` is not the SDK's.

@@ -33,6 +33,7 @@ impl Secrets {
     /// Fresh ones.
     pub fn new() -> Self {
         let (subject, token_id, key) = (text(32), text(32), text(48));
+        let (attribute, lease) = (text(64), text(64));
         let root: Vec<u8> = (0..32).map(|_| fastrand::u8(..)).collect();
         // As text and as what is none.
         let mut payload = text(48).into_bytes();
@@ -53,6 +54,8 @@ impl Secrets {
         canary.hide("the root key", &root);
         canary.hide("the idempotency key", key.as_bytes());
         canary.hide("the payload", &payload);
+        canary.hide("the attribute", attribute.as_bytes());
+        canary.hide("the lease", lease.as_bytes());
         Self {
             canary,
             root_keys,
@@ -62,6 +65,8 @@ impl Secrets {
                 address: AddrB3::of(&payload),
                 payload: payload.leak(),
                 path: PATH,
+                attribute: attribute.leak(),
+                lease: lease.leak(),
             },
             root,
         }

@@ -259,7 +259,7 @@ impl Callers {
                 return Ok(remnants);
             }
             remnants.extend(messages.iter().map(|message| {
-                let letter = message.dead.expect("a dead letter says why it is one");
+                let letter = message.dead.unwrap();
                 Remnant {
                     message: message.id().into(),
                     topic: receive.topic.as_str().into(),
