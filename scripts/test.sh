@@ -9,7 +9,7 @@ docs() {
 }
 
 release_build() {
-    cargo build --quiet --release --locked -p ron-gateway -p quickstart -p ron-overhead
+    cargo build --quiet --release --locked -p ron-gateway -p quickstart -p worker -p ron-overhead
 }
 
 against_gateway() {
@@ -36,6 +36,7 @@ stage 'tests' cargo test --workspace --locked --no-fail-fast
 stage 'documentation' docs
 stage 'release build' release_build
 stage 'demo' demo
+stage 'worker' against_gateway target/release/worker
 stage 'independent client' against_gateway python3 testing/independent-client/oap_client.py
 stage 'overhead' overhead
 summary
