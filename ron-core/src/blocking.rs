@@ -1,11 +1,10 @@
 //! `blocking::RonAppSdk`, the face of the SDK for threads: no runtime, no hop to another thread.
 
-use crate::call::{
-    CallReport, CallSettings, ClientStats, Core, Plain, PlaneCall, Report, Reported,
-};
+use crate::call::{CallReport, CallSettings, Core, Plain, PlaneCall, Report, Reported};
 use crate::config::SdkConfig;
 use crate::operations::operations;
 use crate::retry::Random;
+use crate::stats::ClientStats;
 use crate::transport::blocking::BlockingTransport;
 use std::fmt;
 use std::marker::PhantomData;
@@ -63,6 +62,8 @@ impl RonAppSdk {
 
     /// Closes the client: it takes no more calls, waits for up to `limit` for those that are open, and ends those
     /// that are open then as `Closed`. Returns how many that were. All clones are closed with it.
+    ///
+    /// A call that is just opening a TCP connection ends with that, after `timeouts.connect` at most.
     ///
     /// A client need not be closed: dropping the last clone ends its connections, and never waits.
     pub fn close(&self, limit: Duration) -> usize {
@@ -156,7 +157,8 @@ impl<'a, R: Report> Calls<'a, R> {
         self
     }
 
-    /// The key of the next mutation, instead of a fresh one. Use it for one logical mutation only.
+    /// The key of the put, send or publish that is made with this, instead of a fresh one for each. Use it for one
+    /// logical mutation only: a second one would be taken for the first. Other operations take no key.
     #[must_use]
     pub fn idempotency_key(mut self, key: IdemKey) -> Self {
         self.settings.idem = Some(key);

@@ -1,11 +1,10 @@
 //! `RonAppSdk`, the face of the SDK for asynchronous applications.
 
-use crate::call::{
-    CallReport, CallSettings, ClientStats, Core, Plain, PlaneCall, Report, Reported,
-};
+use crate::call::{CallReport, CallSettings, Core, Plain, PlaneCall, Report, Reported};
 use crate::config::SdkConfig;
 use crate::operations::operations;
 use crate::retry::Random;
+use crate::stats::ClientStats;
 use crate::transport::asynchronous::AsyncTransport;
 use std::fmt;
 use std::marker::PhantomData;
@@ -65,6 +64,10 @@ impl RonAppSdk {
 
     /// Closes the client: it takes no more calls, waits for up to `limit` for those that are open, and ends those
     /// that are open then as `Closed`. Returns how many that were. All clones are closed with it.
+    ///
+    /// Dropped early, this leaves the client without new calls and the open ones as they are: close it again.
+    ///
+    /// A call that is just opening a TCP connection ends with that, after `timeouts.connect` at most.
     ///
     /// A client need not be closed: dropping the last clone ends its connections, and never waits.
     pub async fn close(&self, limit: Duration) -> usize {
@@ -158,7 +161,8 @@ impl<'a, R: Report> Calls<'a, R> {
         self
     }
 
-    /// The key of the next mutation, instead of a fresh one. Use it for one logical mutation only.
+    /// The key of the put, send or publish that is made with this, instead of a fresh one for each. Use it for one
+    /// logical mutation only: a second one would be taken for the first. Other operations take no key.
     #[must_use]
     pub fn idempotency_key(mut self, key: IdemKey) -> Self {
         self.settings.idem = Some(key);

@@ -1,10 +1,11 @@
 //! ron-app-sdk: applications talk to RON nodes.
 //!
-//! Content-addressed **storage**, **edge** fetches with byte ranges, an at-least-once **mailbox** and a name
-//! **index**, through one gateway, over TLS 1.3. Every call carries a [`Capability`] and a limit; every mutation carries an idempotency key; what is fetched
-//! by address is hashed and compared; what fails for a moment is tried again. [`RonAppSdk`] is for
-//! asynchronous applications, [`blocking::RonAppSdk`] for threads; both drive the connection themselves,
-//! without a task or thread in between.
+//! Content-addressed **storage**, **edge** fetches with byte ranges, an at-least-once **mailbox** and a
+//! name **index**, through one gateway, over TLS 1.3. Every call carries a [`Capability`] and a limit;
+//! every put, send and publish carries an idempotency key; what is fetched by address is hashed and
+//! compared; what fails for a moment is tried again. [`RonAppSdk`] is for asynchronous applications,
+//! [`blocking::RonAppSdk`] for threads; both drive the connection themselves, without a task or thread in
+//! between.
 //!
 //! Four floors, each using only those below it: the call (this level), the transport (sockets, TLS, the pool),
 //! the [`session`] (one connection as a state machine without I/O) and [`oap`] (the frames). What is tried
@@ -31,12 +32,13 @@ mod process;
 mod range;
 mod retry;
 mod runtime;
+mod stats;
 mod telemetry;
 mod text;
 mod transport;
 
 pub use address::{AddrB3, Address, AddressError, AddressHasher};
-pub use call::{CallReport, ClientStats, Plain, Report, Reported};
+pub use call::{CallReport, Plain, Report, Reported};
 pub use capability::{
     Capability, CapabilityProvider, CapabilitySource, Caveat, Macaroon, MacaroonError,
     CAPABILITY_VARIABLE,
@@ -59,6 +61,7 @@ pub use planes::storage::UnverifiedRange;
 pub use planes::ObjectInfo;
 pub use range::{ByteRange, RangeError};
 pub use retry::GaveUp;
+pub use stats::ClientStats;
 
 /// Compiles the README's example.
 #[cfg(doctest)]

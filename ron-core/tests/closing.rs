@@ -5,7 +5,9 @@ mod support;
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use ron_app_sdk::{blocking, AddrB3, ClientStats, ErrorKind, Executed, RonAppSdk};
+use ron_app_sdk::{
+    blocking, AddrB3, CapabilitySource, ClientStats, ErrorKind, Executed, RonAppSdk,
+};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 use support::peer::{object_meta, Peer, OK};
@@ -143,4 +145,76 @@ fn closing_ends_calls_that_wait_for_a_connection() {
         }
     });
     drop(done);
+}
+
+/// A call that waits for its next attempt or for its capability has no connection to be lost.
+#[test]
+fn closing_ends_calls_between_their_attempts() {
+    let (limit, patience) = (Duration::from_millis(100), Duration::from_secs(60));
+    let peer = Peer::after_hello(|conversation, _| loop {
+        let corr_id = conversation.request()?;
+        let meta = r#"{"reason":"rate_limited","executed":"no","retry_after_ms":25000}"#;
+        conversation.reply(corr_id, 429, meta, b"")?;
+    });
+    let (_kept, silent) = mpsc::channel::<()>();
+    let silent = std::sync::Mutex::new(silent);
+    let provider = CapabilitySource::provider(move || {
+        let _ = silent.lock().unwrap().recv_timeout(LIMIT);
+        Err("there is none".into())
+    });
+    let sources = [CapabilitySource::from(capability()), provider];
+    for source in &sources {
+        block_on(async {
+            let sdk = RonAppSdk::new(peer.patient_config()).await.unwrap();
+            let call = sdk.storage_put(source, "x".into(), patience, None);
+            let close = async {
+                tokio::time::sleep(limit).await;
+                sdk.close(limit).await
+            };
+            let start = Instant::now();
+            let (ended, left) = tokio::join!(call, close);
+            assert!(start.elapsed() < Duration::from_secs(1));
+            let error = ended.unwrap_err();
+            assert_eq!(
+                (error.kind(), error.executed(), left),
+                (ErrorKind::Closed, Executed::No, 1)
+            );
+        });
+        let sdk = blocking::RonAppSdk::new(peer.patient_config()).unwrap();
+        std::thread::scope(|scope| {
+            let call = scope.spawn(|| sdk.storage_put(source, b"x", patience, None));
+            std::thread::sleep(limit);
+            assert_eq!(within(limit, || sdk.close(limit)), 1);
+            let error = within(limit, || call.join().unwrap().unwrap_err());
+            assert_eq!(
+                (error.kind(), error.executed()),
+                (ErrorKind::Closed, Executed::No)
+            );
+        });
+    }
+}
+
+/// Also where it waits until a gateway that is gone may be dialled again.
+#[test]
+fn closing_ends_calls_that_back_off_from_dialling() {
+    let peer = Peer::plain(|stream, _| drop(stream));
+    let mut config = peer.patient_config();
+    config.backoff.base = Duration::from_millis(1);
+    let sdk = blocking::RonAppSdk::new(config).unwrap();
+    let patience = Duration::from_secs(60);
+    // Until the dials wait for long.
+    while sdk
+        .storage_put(capability(), b"x", Duration::from_secs(1), None)
+        .unwrap_err()
+        .attempts()
+        > 1
+    {}
+    std::thread::scope(|scope| {
+        let call = scope.spawn(|| sdk.storage_put(capability(), b"x", patience, None));
+        std::thread::sleep(Duration::from_millis(100));
+        sdk.close(Duration::ZERO);
+        within(Duration::from_millis(500), || {
+            call.join().unwrap().unwrap_err()
+        });
+    });
 }

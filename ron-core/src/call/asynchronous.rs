@@ -1,12 +1,12 @@
 //! A call that waits in a task.
 
-use super::{
-    call_end, CallReport, CallSettings, ClientStats, Conclusion, Core, PlaneCall, Running,
-};
-use crate::cache::ObjectCache;
-use crate::error::SdkError;
+use super::{call_end, CallReport, CallSettings, Conclusion, Core, PlaneCall, Running};
+use crate::error::{ErrorKind, SdkError};
+use crate::stats::ClientStats;
 use crate::transport::asynchronous::AsyncTransport;
-use std::future::poll_fn;
+use std::future::{poll_fn, Future};
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::runtime::Id;
 use tokio::time::{sleep, timeout, timeout_at};
@@ -23,6 +23,10 @@ impl Core<AsyncTransport> {
         let span = running.span(self.transport.gateway());
         let attempts = span.follow(self.attempts(&mut running, home.id()));
         let result = home.run(self.origin, attempts).await;
+        let result = result.map_err(|error| match error.kind() {
+            ErrorKind::ForkDetected => running.left_behind(error),
+            _ => error,
+        });
         span.end(call_end(&result));
         result
     }
@@ -50,7 +54,7 @@ impl Core<AsyncTransport> {
                         self.transport.leave(connection);
                     }
                     if !after.is_zero() {
-                        span.follow(sleep(after)).await;
+                        span.follow(pause(running, after)).await?;
                     }
                 }
             }
@@ -66,22 +70,17 @@ impl Core<AsyncTransport> {
             return 0;
         }
         self.calls.close();
-        let mut all_ended = self.calls.all_ended();
-        let all_ended = poll_fn(|context| all_ended.poll(context.waker()));
-        if self.open_calls() > 0 {
+        let mut waiter = self.calls.waiter();
+        let all_ended = poll_fn(|context| waiter.poll_all_ended(context.waker()));
+        let mut have_ended = self.open_calls() == 0;
+        if !have_ended {
             // There is a runtime: the open calls have one.
             if let Ok(home) = self.transport.home() {
-                let ended = async {
-                    let _too_late = timeout(limit, all_ended).await;
-                    Ok(())
-                };
-                let _forked = home.run(self.origin, ended).await;
+                let ended = async { Ok(timeout(limit, all_ended).await.is_ok()) };
+                have_ended = home.run(self.origin, ended).await.unwrap_or_default();
             }
         }
-        let left = self.open_calls();
-        self.transport.close();
-        self.cache.iter().for_each(ObjectCache::clear);
-        left
+        self.end(have_ended, || self.transport.close())
     }
 
     /// What there is at the moment.
@@ -94,9 +93,24 @@ async fn wait_for_token<C: PlaneCall>(running: &mut Running<'_, C>) -> Result<()
     let Some(mut wanted) = running.wanted() else {
         return Ok(());
     };
-    let answer = poll_fn(|context| wanted.poll(context.waker()));
-    let answer = timeout_at(running.policy.deadline().into(), answer)
-        .await
-        .ok();
+    let answer = {
+        let mut waiter = running.waiter();
+        let answer = poll_fn(|context| match waiter.poll_cut_off(context.waker()) {
+            Poll::Ready(()) => Poll::Ready(Err(SdkError::closed())),
+            Poll::Pending => wanted.poll(context.waker()),
+        });
+        let deadline = running.policy.deadline();
+        timeout_at(deadline.into(), answer).await.ok()
+    };
     running.take_token(answer)
+}
+
+/// Waits for the next attempt, unless the client is closed meanwhile.
+async fn pause<C: PlaneCall>(running: &Running<'_, C>, after: Duration) -> Result<(), SdkError> {
+    let (mut waiter, mut sleep) = (running.waiter(), pin!(sleep(after)));
+    poll_fn(|context| match waiter.poll_cut_off(context.waker()) {
+        Poll::Ready(()) => Poll::Ready(Err(running.cut_off())),
+        Poll::Pending => sleep.as_mut().poll(context).map(Ok),
+    })
+    .await
 }

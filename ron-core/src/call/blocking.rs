@@ -1,12 +1,10 @@
 //! A call that blocks its thread.
 
-use super::{
-    call_end, CallReport, CallSettings, ClientStats, Conclusion, Core, PlaneCall, Running,
-};
-use crate::cache::ObjectCache;
+use super::{call_end, CallReport, CallSettings, Conclusion, Core, PlaneCall, Running};
 use crate::error::SdkError;
+use crate::stats::ClientStats;
 use crate::transport::blocking::{thread_waker, BlockingTransport};
-use std::task::Poll;
+use std::task::{Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -46,7 +44,7 @@ impl Core<BlockingTransport> {
                         self.transport.leave(connection);
                     }
                     if !after.is_zero() {
-                        span.run(|| thread::sleep(after));
+                        span.run(|| pause(running, after))?;
                     }
                 }
             }
@@ -62,19 +60,9 @@ impl Core<BlockingTransport> {
             return 0;
         }
         self.calls.close();
-        let mut all_ended = self.calls.all_ended();
-        let (waker, start) = (thread_waker(), Instant::now());
-        while all_ended.poll(&waker).is_pending() {
-            let left = limit.saturating_sub(start.elapsed());
-            if left.is_zero() {
-                break;
-            }
-            thread::park_timeout(left);
-        }
-        let left = self.open_calls();
-        self.transport.close();
-        self.cache.iter().for_each(ObjectCache::clear);
-        left
+        let mut waiter = self.calls.waiter();
+        let have_ended = park_until(limit, |waker| waiter.poll_all_ended(waker)).is_some();
+        self.end(have_ended, || self.transport.close())
     }
 
     /// What there is at the moment.
@@ -87,19 +75,38 @@ fn wait_for_token<C: PlaneCall>(running: &mut Running<'_, C>) -> Result<(), SdkE
     let Some(mut wanted) = running.wanted() else {
         return Ok(());
     };
-    let waker = thread_waker();
-    let answer = loop {
-        if let Poll::Ready(answer) = wanted.poll(&waker) {
-            break Some(answer);
-        }
-        let left = running
-            .policy
-            .deadline()
-            .saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            break None;
-        }
-        thread::park_timeout(left);
+    let answer = {
+        let mut waiter = running.waiter();
+        let deadline = running.policy.deadline();
+        let left = deadline.saturating_duration_since(Instant::now());
+        park_until(left, |waker| match waiter.poll_cut_off(waker) {
+            Poll::Ready(()) => Poll::Ready(Err(SdkError::closed())),
+            Poll::Pending => wanted.poll(waker),
+        })
     };
     running.take_token(answer)
+}
+
+/// Waits for the next attempt, unless the client is closed meanwhile.
+fn pause<C: PlaneCall>(running: &Running<'_, C>, after: Duration) -> Result<(), SdkError> {
+    let mut waiter = running.waiter();
+    match park_until(after, |waker| waiter.poll_cut_off(waker)) {
+        Some(()) => Err(running.cut_off()),
+        None => Ok(()),
+    }
+}
+
+/// Parks the thread until `poll` is ready; `None` where `limit` was over first.
+fn park_until<T>(limit: Duration, mut poll: impl FnMut(&Waker) -> Poll<T>) -> Option<T> {
+    let (waker, start) = (thread_waker(), Instant::now());
+    loop {
+        if let Poll::Ready(value) = poll(&waker) {
+            return Some(value);
+        }
+        let left = limit.saturating_sub(start.elapsed());
+        if left.is_zero() {
+            return None;
+        }
+        thread::park_timeout(left);
+    }
 }

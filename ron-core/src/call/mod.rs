@@ -4,13 +4,10 @@ mod asynchronous;
 mod blocking;
 mod open_calls;
 mod report;
-mod stats;
 
-use open_calls::{OpenCall, OpenCalls};
+use open_calls::{OpenCall, OpenCalls, Waiter};
 
-pub(crate) use open_calls::closed;
 pub use report::{CallReport, Plain, Report, Reported};
-pub use stats::ClientStats;
 
 use crate::address::AddrB3;
 use crate::cache::ObjectCache;
@@ -23,6 +20,7 @@ use crate::process::Origin;
 use crate::retry::{
     attempt_timeout, Backoff, CallPolicy, Cause, GaveUp, Next, Random, RetryBudget,
 };
+use crate::stats::ClientStats;
 use crate::telemetry::{self, CallEnd, CallSpan, Outcome, RetrySpan};
 use crate::transport::endpoint::Endpoint;
 use crate::transport::{ConnectionId, Exchange, Failure, Reply};
@@ -143,7 +141,7 @@ impl<T> Core<T> {
             cache: ObjectCache::new(&config.cache),
             config,
             transport,
-            calls: OpenCalls::default(),
+            calls: OpenCalls::new(),
             origin: Origin::here(),
         }
     }
@@ -172,6 +170,15 @@ impl<T> Core<T> {
         }
     }
 
+    /// Ends what is left of a closed client, and says how many calls that was.
+    fn end(&self, have_all_ended: bool, close_transport: impl FnOnce()) -> usize {
+        let left = if have_all_ended { 0 } else { self.open_calls() };
+        self.calls.cut_off();
+        close_transport();
+        self.cache.iter().for_each(ObjectCache::clear);
+        left
+    }
+
     /// Checks the settings and counts the call in, before any I/O.
     fn begin<C: PlaneCall>(
         &self,
@@ -191,14 +198,14 @@ impl<T> Core<T> {
             let operation = call.operation();
             (!operation.is_mutation(), operation.is_keyed())
         };
-        let idem = match idem {
+        let idem = match idem.filter(|_| is_keyed) {
             Some(key) => Some(key),
             None if is_keyed && self.config.idempotency.enabled => Some(IdemKey::fresh()?),
             None => None,
         };
         // What takes no key can be repeated as it is.
         let is_repeatable = idem.is_some() || !is_keyed;
-        let _open = self.calls.enter()?;
+        let open = self.calls.enter()?;
         let mut running = Running {
             cache: self.cache.as_ref(),
             retry: &self.retry,
@@ -215,7 +222,7 @@ impl<T> Core<T> {
             },
             started,
             limit,
-            _open,
+            open,
         };
         if let Ok(token) = running.source.token().cloned() {
             running.use_token((token, 0))?;
@@ -246,7 +253,7 @@ struct Running<'a, C> {
     context: CallContext,
     started: Instant,
     limit: Duration,
-    _open: OpenCall<'a>,
+    open: OpenCall<'a>,
 }
 
 /// What came of an attempt.
@@ -269,6 +276,11 @@ impl<C: PlaneCall> Running<'_, C> {
         CallSpan::new(name, gateway, self.limit, body_len, self.started)
     }
 
+    /// A place to wait for the end of the client at.
+    fn waiter(&self) -> Waiter<'_> {
+        self.open.waiter()
+    }
+
     /// The provider to wait for, where there is no token to go with.
     fn wanted(&self) -> Option<Wanted> {
         match (&self.token, self.source.token()) {
@@ -287,6 +299,7 @@ impl<C: PlaneCall> Running<'_, C> {
     ) -> Result<(), SdkError> {
         let failure = match answer {
             Some(Ok(token)) => return self.use_token(token),
+            Some(Err(error)) if error.kind() == ErrorKind::Closed => error,
             Some(Err(error)) => match self.expired.take() {
                 Some((expired, _)) => expired.with_source(error),
                 None => error,
@@ -438,6 +451,20 @@ impl<C: PlaneCall> Running<'_, C> {
             )
             .with_executed(Executed::Unknown)),
         }
+    }
+
+    /// The call ends between two attempts, because its client is closed.
+    fn cut_off(&self) -> SdkError {
+        self.final_error(SdkError::closed(), None)
+    }
+
+    /// The call goes on in the process in which it began; what comes of it there, this one cannot know.
+    fn left_behind(&mut self, forked: SdkError) -> SdkError {
+        if self.policy.attempts() == 0 {
+            return forked;
+        }
+        self.policy.note(Executed::Unknown);
+        self.final_error(forked, None)
     }
 
     fn final_error(&self, error: SdkError, gave_up: Option<GaveUp>) -> SdkError {

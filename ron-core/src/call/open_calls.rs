@@ -1,6 +1,7 @@
 //! A client's open calls: how many there may be, and their end when the client is closed.
 
 use crate::error::{ErrorKind, SdkError};
+use crate::process::Origin;
 use slab::Slab;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,15 +10,26 @@ use std::task::{Poll, Waker};
 /// Calls of one client that are open or wait for a slot: 1,024 in flight and 16,384 behind them.
 const MAX_CALLS: usize = 1024 + 16_384;
 
-/// A client's open calls, and whoever waits for their end.
-#[derive(Default)]
+/// A client's open calls, and whoever waits for their end, or for the client's.
 pub(super) struct OpenCalls {
     count: AtomicUsize,
     is_closed: AtomicBool,
+    is_cut_off: AtomicBool,
+    origin: Origin,
     waiters: Mutex<Slab<Waker>>,
 }
 
 impl OpenCalls {
+    pub(super) fn new() -> Self {
+        Self {
+            count: AtomicUsize::new(0),
+            is_closed: AtomicBool::new(false),
+            is_cut_off: AtomicBool::new(false),
+            origin: Origin::here(),
+            waiters: Mutex::new(Slab::new()),
+        }
+    }
+
     /// How many there are.
     pub(super) fn count(&self) -> usize {
         self.count.load(Ordering::Relaxed)
@@ -29,7 +41,7 @@ impl OpenCalls {
         let others = self.count.fetch_add(1, Ordering::SeqCst);
         let open = OpenCall(self);
         if self.is_closed.load(Ordering::SeqCst) {
-            return Err(closed());
+            return Err(SdkError::closed());
         }
         if others >= MAX_CALLS {
             return Err(SdkError::new(
@@ -45,12 +57,23 @@ impl OpenCalls {
         self.is_closed.store(true, Ordering::SeqCst);
     }
 
-    /// A place to wait for the end of all calls.
-    pub(super) fn all_ended(&self) -> AllEnded<'_> {
-        AllEnded {
+    /// Ends the calls that wait for anything but a connection.
+    pub(super) fn cut_off(&self) {
+        self.is_cut_off.store(true, Ordering::SeqCst);
+        self.wake_all();
+    }
+
+    /// A place to wait at.
+    pub(super) fn waiter(&self) -> Waiter<'_> {
+        Waiter {
             calls: self,
             key: None,
         }
+    }
+
+    fn wake_all(&self) {
+        let waiters: Vec<Waker> = self.lock().iter().map(|(_, w)| w.clone()).collect();
+        waiters.into_iter().for_each(Waker::wake);
     }
 
     fn lock(&self) -> MutexGuard<'_, Slab<Waker>> {
@@ -59,40 +82,51 @@ impl OpenCalls {
     }
 }
 
-/// The client was closed.
-pub(crate) fn closed() -> SdkError {
-    SdkError::new(ErrorKind::Closed, "the client has been closed")
-}
-
 /// Counts a call as open until it is dropped.
 pub(super) struct OpenCall<'a>(&'a OpenCalls);
+
+impl OpenCall<'_> {
+    /// A place to wait for the end of the client at.
+    pub(super) fn waiter(&self) -> Waiter<'_> {
+        self.0.waiter()
+    }
+}
 
 impl Drop for OpenCall<'_> {
     fn drop(&mut self) {
         let others = self.0.count.fetch_sub(1, Ordering::SeqCst) - 1;
-        if others == 0 && self.0.is_closed.load(Ordering::SeqCst) {
-            let waiters: Vec<Waker> = self.0.lock().iter().map(|(_, w)| w.clone()).collect();
-            waiters.into_iter().for_each(Waker::wake);
+        if others == 0 && self.0.is_closed.load(Ordering::SeqCst) && self.0.origin.is_here() {
+            self.0.wake_all();
         }
     }
 }
 
-/// The wait for the end of all calls of a closed client.
-pub(super) struct AllEnded<'a> {
+/// A place to wait at: for the end of all calls of a closed client, or for being cut off with it.
+pub(super) struct Waiter<'a> {
     calls: &'a OpenCalls,
     key: Option<usize>,
 }
 
-impl AllEnded<'_> {
-    pub(super) fn poll(&mut self, waker: &Waker) -> Poll<()> {
+impl Waiter<'_> {
+    /// Ready when no call is open.
+    pub(super) fn poll_all_ended(&mut self, waker: &Waker) -> Poll<()> {
+        self.poll(waker, |calls| calls.count.load(Ordering::SeqCst) == 0)
+    }
+
+    /// Ready when open calls are to end.
+    pub(super) fn poll_cut_off(&mut self, waker: &Waker) -> Poll<()> {
+        self.poll(waker, |calls| calls.is_cut_off.load(Ordering::SeqCst))
+    }
+
+    fn poll(&mut self, waker: &Waker, is_so: impl FnOnce(&OpenCalls) -> bool) -> Poll<()> {
         let mut waiters = self.calls.lock();
         match self.key {
             Some(key) => waiters[key].clone_from(waker),
             None => self.key = Some(waiters.insert(waker.clone())),
         }
         drop(waiters);
-        // Looked at only now: a call that ends meanwhile finds the waker.
-        if self.calls.count.load(Ordering::SeqCst) == 0 {
+        // Looked at only now: whoever makes it so meanwhile finds the waker.
+        if is_so(self.calls) {
             Poll::Ready(())
         } else {
             Poll::Pending
@@ -100,9 +134,9 @@ impl AllEnded<'_> {
     }
 }
 
-impl Drop for AllEnded<'_> {
+impl Drop for Waiter<'_> {
     fn drop(&mut self) {
-        if let Some(key) = self.key {
+        if let Some(key) = self.key.filter(|_| self.calls.origin.is_here()) {
             self.calls.lock().try_remove(key);
         }
     }
@@ -116,7 +150,7 @@ mod tests {
 
     #[test]
     fn calls_beyond_the_limit_are_refused_and_the_count_returns_to_zero() {
-        let calls = OpenCalls::default();
+        let calls = OpenCalls::new();
         calls.count.store(MAX_CALLS - 1, Ordering::Relaxed);
         let last = calls.enter().unwrap();
         let refused = calls.enter().err().unwrap();
@@ -127,14 +161,17 @@ mod tests {
 
     #[test]
     fn a_closed_client_takes_no_calls_and_waits_for_those_that_it_has() {
-        let calls = OpenCalls::default();
+        let calls = OpenCalls::new();
         let open = calls.enter().unwrap();
         calls.close();
         assert_eq!(calls.enter().err().unwrap().kind(), ErrorKind::Closed);
-        let mut ended = calls.all_ended();
-        assert!(ended.poll(noop_waker_ref()).is_pending());
+        let mut ended = calls.waiter();
+        assert!(ended.poll_all_ended(noop_waker_ref()).is_pending());
         drop(open);
-        assert!(ended.poll(noop_waker_ref()).is_ready());
+        assert!(ended.poll_all_ended(noop_waker_ref()).is_ready());
+        assert!(ended.poll_cut_off(noop_waker_ref()).is_pending());
+        calls.cut_off();
+        assert!(ended.poll_cut_off(noop_waker_ref()).is_ready());
         drop(ended);
         assert_eq!(calls.lock().len(), 0);
     }

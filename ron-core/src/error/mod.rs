@@ -85,6 +85,11 @@ impl SdkError {
         error
     }
 
+    /// The client was closed before the call, or while it was open.
+    pub(crate) fn closed() -> Self {
+        Self::new(ErrorKind::Closed, "the client has been closed")
+    }
+
     pub(crate) fn with_executed(mut self, executed: Executed) -> Self {
         self.0.executed = executed;
         self

@@ -184,7 +184,7 @@ impl CallPolicy {
     }
 
     /// Yes if any attempt was executed, else unknown if any may have been.
-    fn note(&mut self, executed: Executed) {
+    pub(crate) fn note(&mut self, executed: Executed) {
         self.executed = match (self.is_read, self.executed, executed) {
             (true, ..) => Executed::No,
             (_, Executed::Yes, _) | (_, _, Executed::Yes) => Executed::Yes,

@@ -5,13 +5,13 @@ use super::endpoint::Endpoint;
 use super::pool::{Acquired, Pool};
 use super::socket::{prepare, TaskSocket};
 use super::{resolve, Dialer};
-use crate::call::ClientStats;
 use crate::config::SdkConfig;
 use crate::error::{ErrorKind, SdkError};
 use crate::oap::hello::HelloRequest;
 use crate::process::Origin;
 use crate::retry::Random;
 use crate::runtime::SharedRuntime;
+use crate::stats::ClientStats;
 use std::future::{poll_fn, Future};
 use std::io;
 use std::pin::{pin, Pin};
@@ -36,20 +36,12 @@ pub(crate) struct AsyncTransport {
     own: OnceLock<Arc<SharedRuntime>>,
 }
 
-/// With whose help a call waits.
-pub(crate) enum Home {
-    /// The caller's runtime.
-    Callers(Id),
-    /// The SDK's own: the caller has none.
-    Own(Handle),
-}
+/// The runtime with whose help a call waits: the caller's or, where that has none, the SDK's own.
+pub(crate) struct Home(Handle);
 
 impl Home {
     pub(crate) fn id(&self) -> Id {
-        match self {
-            Self::Callers(id) => *id,
-            Self::Own(handle) => handle.id(),
-        }
+        self.0.id()
     }
 
     /// Polls a call in the presence of that runtime; not in a child of the process in which it was made.
@@ -61,10 +53,8 @@ impl Home {
         let mut call = pin!(call);
         poll_fn(|context| {
             origin.check()?;
-            let _entered = match self {
-                Self::Callers(_) => None,
-                Self::Own(handle) => Some(handle.enter()),
-            };
+            // Also the caller's own: the call may be polled elsewhere next time.
+            let _entered = self.0.enter();
             call.as_mut().poll(context)
         })
         .await
@@ -84,7 +74,7 @@ impl AsyncTransport {
     /// The runtime whose task this is or, where it is no runtime's, the SDK's own.
     pub(crate) fn home(&self) -> Result<Home, SdkError> {
         if let Ok(runtime) = Handle::try_current() {
-            return Ok(Home::Callers(runtime.id()));
+            return Ok(Home(runtime));
         }
         let own = match self.own.get() {
             Some(own) => own,
@@ -93,7 +83,7 @@ impl AsyncTransport {
                 self.own.get_or_init(|| shared)
             }
         };
-        Ok(Home::Own(own.handle().clone()))
+        Ok(Home(own.handle().clone()))
     }
 
     /// The gateway that calls go to.

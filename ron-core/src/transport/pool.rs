@@ -5,12 +5,12 @@
 
 use super::connection::{Connection, ConnectionId, Failure};
 use super::socket::Socket;
-use crate::call::{closed, ClientStats};
 use crate::config::SdkConfig;
 use crate::error::{ErrorKind, SdkError};
 use crate::oap::Executed;
 use crate::process::Origin;
 use crate::retry::{Cause, DialBackoff, NextDial, Random};
+use crate::stats::ClientStats;
 use slab::Slab;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -160,7 +160,7 @@ impl<'a, S: Socket> DialWait<'a, S> {
         let _over;
         let mut state = self.pool.lock();
         if state.is_closed {
-            return Acquired::Failed(closed().into());
+            return Acquired::Failed(SdkError::closed().into());
         }
         if state.connections.iter().any(|c| c.is_suspect()) {
             drop(state);
@@ -193,10 +193,7 @@ impl<'a, S: Socket> DialWait<'a, S> {
         match (overdue, state.dialing) {
             (Some(overdue), Some((number, _))) if !may_dial => {
                 self.awaited = Some(number);
-                match self.key {
-                    Some(key) => state.waiters[key].clone_from(waker),
-                    None => self.key = Some(state.waiters.insert(waker.clone())),
-                }
+                state.register(&mut self.key, waker);
                 Acquired::Wait(overdue)
             }
             _ => match (state.backoff.next(now, self.dial_by), best) {
@@ -212,7 +209,11 @@ impl<'a, S: Socket> DialWait<'a, S> {
                     Acquired::Dial(permit, best)
                 }
                 (_, Some(best)) => Acquired::Use(best),
-                (NextDial::At(at), None) => Acquired::Wait(at),
+                (NextDial::At(at), None) => {
+                    // Nobody can make it come sooner, but the client can be closed.
+                    state.register(&mut self.key, waker);
+                    Acquired::Wait(at)
+                }
                 (NextDial::TooLate, None) => Acquired::Failed(state.not_made()),
             },
         }
@@ -220,6 +221,13 @@ impl<'a, S: Socket> DialWait<'a, S> {
 }
 
 impl<S: Socket> State<S> {
+    fn register(&mut self, key: &mut Option<usize>, waker: &Waker) {
+        match *key {
+            Some(key) => self.waiters[key].clone_from(waker),
+            None => *key = Some(self.waiters.insert(waker.clone())),
+        }
+    }
+
     /// Returns connections that are over. One that never came to HELLO's answer was a dial that failed.
     fn forget_unusable(&mut self, now: Instant, random: &Random) -> Vec<Arc<Connection<S>>> {
         let failed_dial = self.failed_dial;
@@ -302,7 +310,7 @@ impl<S: Socket> DialPermit<'_, S> {
         match &mut result {
             Ok(connection) if state.is_closed => {
                 left.push(Arc::clone(connection));
-                result = Err(closed().into());
+                result = Err(SdkError::closed().into());
             }
             Ok(connection) => {
                 state.connections.push(Arc::clone(connection));

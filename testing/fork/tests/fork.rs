@@ -12,7 +12,9 @@ use ron_fork_test::{in_child, Child};
 use ron_gateway::capability::KeyRing;
 use ron_gateway::certificates::{Authority, CertificateRequest};
 use ron_gateway::{Gateway, GatewayConfig};
+use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::runtime::Builder;
 
@@ -109,6 +111,28 @@ fn a_child_that_drops_clients_leaves_their_connections_alone(gateway: &Gateway, 
     assert_eq!(gateway.metrics().connections_accepted(), connections);
 }
 
+/// The child cannot know what becomes of it; the parent does.
+fn a_call_under_way_is_its_parents(clients: &Clients) {
+    let (capability, sdk) = (&clients.capability, &clients.asynchronous);
+    for _ in 0..10 {
+        let mut call = Box::pin(sdk.storage_put(capability, "x".into(), LIMIT, None));
+        let mut context = Context::from_waker(futures_util::task::noop_waker_ref());
+        if call.as_mut().poll(&mut context).is_ready() {
+            continue;
+        }
+        let child = in_child(LIMIT, || match call.as_mut().poll(&mut context) {
+            Poll::Ready(Err(error)) => {
+                assert_eq!(error.kind(), ErrorKind::ForkDetected);
+                assert_eq!((error.executed(), error.attempts()), (Executed::Unknown, 1));
+                0
+            }
+            _ => 1,
+        });
+        assert_eq!(child, Child::Ended(0));
+        block_on(call).unwrap();
+    }
+}
+
 fn provider(capability: &Capability) -> CapabilitySource {
     let capability = capability.clone();
     CapabilitySource::provider(move || Ok(capability.clone()))
@@ -197,6 +221,7 @@ fn a_forked_child_makes_clients_of_its_own() {
     });
     assert!(calls.load(Ordering::Relaxed) > u64::from(ROUNDS));
     a_child_that_drops_clients_leaves_their_connections_alone(&gateway, &clients);
+    a_call_under_way_is_its_parents(&clients);
     let grandchild = in_child(2 * LIMIT, || {
         match in_child(LIMIT, || {
             clients.are_inherited(1);

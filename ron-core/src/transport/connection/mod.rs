@@ -29,12 +29,12 @@ pub(super) use ticket::{Step, Ticket};
 
 use super::socket::Socket;
 use super::tls::TlsSession;
-use crate::call::{closed, ClientStats};
 use crate::config::Timeouts;
 use crate::error::{ErrorKind, SdkError};
 use crate::oap::hello::HelloRequest;
 use crate::process::Origin;
 use crate::session::Client;
+use crate::stats::ClientStats;
 use crate::telemetry::{ConnectionEvent, ConnectionLabel};
 use state::{lost, State, Wakes};
 use std::io;
@@ -122,7 +122,7 @@ impl<S: Socket> Connection<S> {
         let mut state = self.lock();
         self.say_goodbye(&mut state);
         let had_failed = state.failed.is_some();
-        state.fail(&self.socket, closed(), false, &mut wakes);
+        state.fail(&self.socket, SdkError::closed(), false, &mut wakes);
         self.publish(&state);
         drop(state);
         // It was not lost.

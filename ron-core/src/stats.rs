@@ -1,7 +1,7 @@
 //! What a client has at the moment.
 
-/// What a client has at the moment, for whoever watches it. When no call is open, all of it is 0 but the
-/// connections and what the cache has.
+/// What a client has at the moment, for whoever watches it. When no call is open and the gateway has
+/// answered what was cancelled, all of it is 0 but the connections and what the cache has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ClientStats {
