@@ -81,7 +81,8 @@ impl ObjectCache {
         }
         let key = Key::new(capability, address);
         let cached = Cached {
-            object: object.clone(),
+            // Of exactly its length: what it arrived in may be larger.
+            object: Bytes::copy_from_slice(object),
             since: now,
         };
         let mut state = self.lock();

@@ -117,7 +117,9 @@ macro_rules! operations {
             /// Receives messages that nobody else has, the oldest first, as many as there are and fit one answer; none
             /// where there is none in time. Each comes again after its visibility unless it is acknowledged.
             ///
-            /// A call that is tried again gets the messages that a lost answer had.
+            /// A call that is tried again gets the messages that a lost answer had. One that fails may have hidden
+            /// messages for their visibility all the same, which counts as a delivery; its `executed` is `No` as
+            /// that of any read.
             ///
             /// # Errors
             /// `SchemaViolation` where `receive` has a field out of its range, and whatever can befall any call.
@@ -148,7 +150,8 @@ macro_rules! operations {
             /// Ends a message: it is not delivered again.
             ///
             /// # Errors
-            /// `StaleLease` where it was delivered again or given back since, and whatever can befall any call.
+            /// `StaleLease` where it was delivered again, given back or given up since, and whatever can befall any
+            /// call.
             pub $($async)? fn mailbox_ack(
                 &self,
                 capability: impl Into<CapabilitySource>,
@@ -162,7 +165,7 @@ macro_rules! operations {
             /// Gives a message back, to be delivered again after `delay`, 0 to 12 h.
             ///
             /// # Errors
-            /// `StaleLease` where it was delivered again since, `SchemaViolation` for a longer delay, and whatever can
+            /// `StaleLease` where it was delivered again or given up since, `SchemaViolation` for a longer delay, and whatever can
             /// befall any call.
             pub $($async)? fn mailbox_nack(
                 &self,
@@ -178,7 +181,7 @@ macro_rules! operations {
             /// Keeps a message for `visibility` from now, 250 ms to 12 h, under the same lease.
             ///
             /// # Errors
-            /// `StaleLease` where it was delivered again or given back since, `SchemaViolation` for another
+            /// `StaleLease` where it was delivered again, given back or given up since, `SchemaViolation` for another
             /// visibility, and whatever can befall any call.
             pub $($async)? fn mailbox_extend(
                 &self,

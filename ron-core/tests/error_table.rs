@@ -50,8 +50,8 @@ As long as the call's limit, its attempts (`backoff.max_attempts`, 5) and the cl
 
 const RULES: &str = "
 - *If not executed, or repeatable*: every operation whose attempt certainly was not executed (the request's last byte did not
-  leave, or the answer says `executed: no`); and a read or a mutation with an idempotency key in any case. A mutation without a key is
-  never sent a second time once it may have been executed.
+  leave, or the answer says `executed: no`); and in any case a read, a mutation with an idempotency key, and `ack`, `nack` and `extend`, which
+  can be repeated as they are. A put, send or publish without a key is never sent a second time once it may have been executed.
 - *Once, after a refresh*: where the capability comes from a provider, which is asked for a fresh one.
 - *A read once, elsewhere*: at once, on another connection.
 

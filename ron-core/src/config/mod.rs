@@ -191,7 +191,14 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(1), Duration::from_
 const BACKOFF_FACTOR: (f32, f32) = (1.0, 10.0);
 const MAX_ATTEMPTS: (u32, u32) = (1, 5);
 const CACHE_ENTRIES: (usize, usize) = (1, 1_000_000);
-const CACHE_BYTES: (usize, usize) = (1024, 64 << 30);
+const CACHE_BYTES: (usize, usize) = (
+    1024,
+    // 64 GiB, where there can be as much.
+    match 64usize.checked_mul(1 << 30) {
+        Some(bytes) => bytes,
+        None => usize::MAX,
+    },
+);
 const CACHE_TTL: (Duration, Duration) = (Duration::from_millis(1), Duration::from_secs(3600));
 
 impl SdkConfig {

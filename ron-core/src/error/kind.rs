@@ -27,7 +27,7 @@ pub enum ErrorKind {
     CapabilityDenied = 7,
     /// A request or a reply is not what its schema says.
     SchemaViolation = 8,
-    /// No such object, path, name or topic.
+    /// No such object, path or name.
     NotFound = 9,
     /// The call contradicts the state at the gateway.
     Conflict = 10,
@@ -68,8 +68,8 @@ pub enum ErrorKind {
 pub enum RetryRule {
     /// Not at all: another attempt would end in the same way.
     Never,
-    /// Where the attempt certainly was not executed; and for a read or a mutation with an idempotency key
-    /// in any case.
+    /// Where the attempt certainly was not executed; and in any case for a read, a mutation with an idempotency
+    /// key, and one that can be repeated as it is: `mailbox_ack`, `mailbox_nack`, `mailbox_extend`.
     Transient,
     /// Once, with the fresh capability of a provider.
     AfterRefresh,
@@ -273,7 +273,7 @@ const TABLE: [Row; 24] = [
         name: "Closed",
         statuses: &[],
         without_status: Never,
-        executed: BEFORE_IO,
+        executed: "no before it was made, else unknown",
         check: "make a new client",
     },
     Row {
@@ -281,7 +281,7 @@ const TABLE: [Row; 24] = [
         name: "ForkDetected",
         statuses: &[],
         without_status: Never,
-        executed: BEFORE_IO,
+        executed: "no before it was made, else unknown",
         check: "make a new client after the fork",
     },
     Row {

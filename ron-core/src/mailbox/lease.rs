@@ -49,7 +49,8 @@ impl<'de> Deserialize<'de> for Token {
 }
 
 /// The right to acknowledge, give back or keep one delivery of a message. It ends when the message is
-/// delivered again: after that the gateway refuses it as `StaleLease`, and the message stays.
+/// delivered again, given back, or given up after its last delivery: after that the gateway refuses it as `StaleLease`,
+/// and the message stays where it is.
 ///
 /// Whoever has it can act on the message: `Debug` does not show its token. Cloning is cheap.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

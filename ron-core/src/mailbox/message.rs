@@ -67,7 +67,8 @@ impl fmt::Debug for Mail {
 pub struct Receipt {
     /// The message's id.
     pub id: String,
-    /// Whether the message had been taken before, under the same idempotency key.
+    /// Whether the message had been taken before under the same idempotency key, if only by an earlier attempt of this
+    /// very call whose answer was lost.
     pub duplicate: bool,
 }
 

@@ -38,7 +38,7 @@ pub enum Reason {
     CapabilityMalformed,
     /// 403: the capability does not allow this call.
     CapabilityDenied,
-    /// 404: no object, path, name or topic of that name.
+    /// 404: no object, path or name of that name.
     NotFound,
     /// 404: the plane has no such operation.
     UnknownOperation,

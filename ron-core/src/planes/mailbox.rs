@@ -12,6 +12,7 @@ use crate::oap::{
     MAX_WAIT_MS, VISIBILITY_MS,
 };
 use crate::transport::Reply;
+use bytes::Bytes;
 use std::borrow::Cow;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -137,15 +138,20 @@ impl ReceiveFrom {
             ));
         }
         let mut body = reply.body;
+        let whole = body.len();
         let mut messages = Vec::with_capacity(batch.messages.len());
         for message in batch.messages {
             let len = message.len as usize;
             if len > body.len() {
                 return Err(mismatch("the answer has fewer bytes than its messages"));
             }
-            let bytes = body.split_to(len);
+            let mut bytes = body.split_to(len);
             if AddrB3::of(&bytes) != message.address {
                 return Err(mismatch("a message's bytes are not those of its address"));
+            }
+            // A small message does not keep the memory of a large batch.
+            if len * 2 < whole {
+                bytes = Bytes::copy_from_slice(&bytes);
             }
             messages.push(Message {
                 lease: Lease::new(self.topic.clone(), message.id, message.lease),
@@ -324,7 +330,6 @@ mod tests {
     use crate::mailbox::{Attributes, Token};
     use crate::oap::ReceivedMessage;
     use crate::transport::ConnectionId;
-    use bytes::Bytes;
 
     fn topic() -> Topic {
         Topic::new("orders").unwrap()

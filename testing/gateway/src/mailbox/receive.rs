@@ -8,6 +8,7 @@ use crate::idempotency::{OperationKey, Owner};
 use bytes::Bytes;
 use ron_app_sdk::oap::{Executed, MailboxReceiveReply, ReceivedMessage, MAX_BODY, MAX_META};
 use ron_app_sdk::Topic;
+use std::fmt;
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
@@ -45,10 +46,21 @@ pub(crate) struct Batch {
 }
 
 /// One of them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Delivery {
     pub(crate) message: ReceivedMessage,
     pub(crate) body: Bytes,
+}
+
+impl fmt::Debug for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Delivery({:?}, {} bytes)",
+            self.message.id,
+            self.body.len()
+        )
+    }
 }
 
 /// What comes of a receive at once.
