@@ -5,9 +5,7 @@ mod support;
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use ron_app_sdk::session::ServerLimits;
 use ron_app_sdk::{AddrB3, ByteRange, ErrorKind, RonAppSdk};
-use ron_gateway::certificates::CertificateRequest;
 use ron_gateway::edge::SAMPLE_PATH;
 use ron_gateway::GatewayConfig;
 use std::future::{poll_fn, Future};
@@ -15,6 +13,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::{Duration, Instant};
+use support::leaving::{abandoned, patient_gateway};
 use support::peer::{object_meta, Peer, OK};
 use support::{block_on, bytes, capability, within, TestGateway, LIMIT};
 use tokio::runtime::Builder;
@@ -29,34 +28,6 @@ impl Random {
         self.0 ^= self.0 >> 27;
         (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % bound
     }
-}
-
-/// Polls a future at most `polls` times, then drops it. `None` where it was not ready by then.
-async fn abandoned<T>(future: impl Future<Output = T>, polls: u64) -> Option<T> {
-    let mut left = polls;
-    let mut future = pin!(future);
-    poll_fn(|context| {
-        if left == 0 {
-            return Poll::Ready(None);
-        }
-        left -= 1;
-        match future.as_mut().poll(context) {
-            Poll::Ready(value) => Poll::Ready(Some(value)),
-            Poll::Pending if left == 0 => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        }
-    })
-    .await
-}
-
-/// A gateway on which cancelling often is no reason to drain.
-fn patient_gateway() -> TestGateway {
-    let mut config = GatewayConfig::default();
-    config.limits.session = ServerLimits {
-        max_cancels_per_second: u32::MAX,
-        ..ServerLimits::default()
-    };
-    TestGateway::start_with(config, &CertificateRequest::localhost())
 }
 
 /// One caller: starts calls of every kind, drops most of them, and checks all that complete.
@@ -126,7 +97,7 @@ fn dropping_calls_at_any_await_leaves_the_connection_usable() {
             8,
         ),
     ] {
-        let gateway = patient_gateway();
+        let gateway = patient_gateway(GatewayConfig::default());
         let mut config = gateway.config();
         config.pool.max = 1;
         let dropped: u64 = runtime.unwrap().block_on(async {
@@ -464,7 +435,7 @@ fn a_client_outlives_the_runtimes_of_its_connections() {
 /// A thousand callers at once, a third of whom leave at a random await: what they held is free again.
 #[test]
 fn nothing_is_left_of_callers_who_leave() {
-    let gateway = patient_gateway();
+    let gateway = patient_gateway(GatewayConfig::default());
     for runtime in [
         Builder::new_current_thread().enable_all().build(),
         Builder::new_multi_thread()

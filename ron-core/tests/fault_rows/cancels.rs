@@ -1,52 +1,19 @@
 //! Callers who leave at random, while everything around them fails.
 
-use crate::support::{block_on, bytes, capability, TestGateway};
+use crate::support::leaving::{abandoned, patient_gateway};
+use crate::support::{block_on, bytes, capability};
 use bytes::Bytes;
 use futures_util::future::join_all;
-use ron_app_sdk::session::ServerLimits;
 use ron_app_sdk::{AddrB3, Capability, RonAppSdk};
-use ron_gateway::certificates::CertificateRequest;
 use ron_gateway::faults::{Fault, FaultKind, FaultPlan, FaultRule};
 use ron_gateway::GatewayConfig;
 use std::future::{poll_fn, Future};
-use std::pin::pin;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
 const CALLERS: u64 = 96;
 const CALLS: u64 = 1900;
 const LIMIT: Duration = Duration::from_secs(1);
-
-/// Polls a future at most `polls` times, then drops it. `None` where it was not ready by then.
-async fn abandoned<T>(future: impl Future<Output = T>, polls: u64) -> Option<T> {
-    let mut left = polls;
-    let mut future = pin!(future);
-    poll_fn(|context| {
-        if left == 0 {
-            return Poll::Ready(None);
-        }
-        left -= 1;
-        match future.as_mut().poll(context) {
-            Poll::Ready(value) => Poll::Ready(Some(value)),
-            Poll::Pending if left == 0 => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        }
-    })
-    .await
-}
-
-/// A gateway on which cancelling often is no reason to drain.
-fn patient_gateway() -> TestGateway {
-    let mut config = GatewayConfig {
-        ledger: true,
-        ..GatewayConfig::default()
-    };
-    config.limits.session = ServerLimits {
-        max_cancels_per_second: u32::MAX,
-        ..ServerLimits::default()
-    };
-    TestGateway::start_with(config, &CertificateRequest::localhost())
-}
 
 fn faults() -> FaultPlan {
     let error_before = serde_json::from_str(r#"{"error_before": {}}"#).unwrap();
@@ -104,7 +71,10 @@ async fn abandon(
 /// After 100,000 calls were left halfway, nothing of them is left: no open call, no slot, no effect twice.
 #[test]
 fn calls_that_are_left_at_random_leave_nothing_behind() {
-    let gateway = patient_gateway();
+    let gateway = patient_gateway(GatewayConfig {
+        ledger: true,
+        ..GatewayConfig::default()
+    });
     block_on(async {
         let object = Bytes::from(bytes(3000));
         let sdk = gateway.sdk().await;
@@ -169,7 +139,10 @@ fn calls_that_are_left_at_random_leave_nothing_behind() {
 /// Each call gives its slot back, though it is never answered.
 #[test]
 fn calls_that_are_left_unanswered_give_their_slots_back() {
-    let gateway = patient_gateway();
+    let gateway = patient_gateway(GatewayConfig {
+        ledger: true,
+        ..GatewayConfig::default()
+    });
     let mut config = gateway.config();
     config.pool.max = 1;
     block_on(async {

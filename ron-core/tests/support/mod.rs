@@ -2,6 +2,7 @@
 #![allow(dead_code)] // each test uses its share
 
 pub(crate) mod capture;
+pub(crate) mod leaving;
 pub(crate) mod listener;
 pub(crate) mod peer;
 
