@@ -193,28 +193,3 @@ fn closing_ends_calls_between_their_attempts() {
         });
     }
 }
-
-/// Also where it waits until a gateway that is gone may be dialled again.
-#[test]
-fn closing_ends_calls_that_back_off_from_dialling() {
-    let peer = Peer::plain(|stream, _| drop(stream));
-    let mut config = peer.patient_config();
-    config.backoff.base = Duration::from_millis(1);
-    let sdk = blocking::RonAppSdk::new(config).unwrap();
-    let patience = Duration::from_secs(60);
-    // Until the dials wait for long.
-    while sdk
-        .storage_put(capability(), b"x", Duration::from_secs(1), None)
-        .unwrap_err()
-        .attempts()
-        > 1
-    {}
-    std::thread::scope(|scope| {
-        let call = scope.spawn(|| sdk.storage_put(capability(), b"x", patience, None));
-        std::thread::sleep(Duration::from_millis(100));
-        sdk.close(Duration::ZERO);
-        within(Duration::from_millis(500), || {
-            call.join().unwrap().unwrap_err()
-        });
-    });
-}

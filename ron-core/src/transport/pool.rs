@@ -362,6 +362,7 @@ impl<S: Socket> Drop for DialPermit<'_, S> {
 mod tests {
     use super::*;
     use std::io;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     /// No connection is ever made in these tests.
     enum NoSocket {}
@@ -490,5 +491,38 @@ mod tests {
             "the second dial goes on"
         );
         drop(second);
+    }
+
+    /// Whether it waits for somebody's dial or for its own turn to dial.
+    #[test]
+    fn closing_wakes_whoever_waits_and_nobody_dials_any_more() {
+        let pool = pool();
+        let now = Instant::now();
+        let (woken, counter) = counting_waker();
+        let error = SdkError::new(ErrorKind::Transport, "refused");
+        let permit = dial(&mut place(&pool), now);
+        assert!(permit.finish(Err(error.into()), None).is_err());
+        let mut backing_off = place(&pool);
+        assert!(matches!(
+            backing_off.acquire(now, &woken),
+            Acquired::Wait(_)
+        ));
+        pool.close();
+        assert_eq!(counter.load(Ordering::Relaxed), 1);
+        let Acquired::Failed(failure) = backing_off.acquire(now, waker()) else {
+            panic!("it goes on");
+        };
+        assert_eq!(failure.error.kind(), ErrorKind::Closed);
+    }
+
+    fn counting_waker() -> (Waker, Arc<AtomicUsize>) {
+        struct Count(Arc<AtomicUsize>);
+        impl std::task::Wake for Count {
+            fn wake(self: Arc<Self>) {
+                self.0.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        let counter = Arc::new(AtomicUsize::new(0));
+        (Arc::new(Count(Arc::clone(&counter))).into(), counter)
     }
 }
