@@ -45,7 +45,7 @@ impl Fixture {
         }
     }
 
-    /// A get that meets a fault, on a connection of its own.
+    /// A get that meets a fault.
     fn get_with(&self, fault: &str) -> SdkError {
         let plan = format!(r#"{{"rules":[{{"fault":{fault},"operation":"storage.get"}}]}}"#);
         let plan: FaultPlan = serde_json::from_str(&plan).unwrap();

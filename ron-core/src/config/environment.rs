@@ -85,15 +85,16 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
     }
 
     fn number<T: FromStr>(&self, name: &str, number: &mut T) -> Result<(), SdkError> {
-        if let Some(value) = self.parsed(name, "a number")? {
-            *number = value;
-        }
-        Ok(())
+        self.value(name, "a number", number)
     }
 
     fn flag(&self, name: &str, flag: &mut bool) -> Result<(), SdkError> {
-        if let Some(value) = self.parsed(name, "true or false")? {
-            *flag = value;
+        self.value(name, "true or false", flag)
+    }
+
+    fn value<T: FromStr>(&self, name: &str, rule: &str, value: &mut T) -> Result<(), SdkError> {
+        if let Some(parsed) = self.parsed(name, rule)? {
+            *value = parsed;
         }
         Ok(())
     }
