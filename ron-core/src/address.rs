@@ -1,6 +1,7 @@
 //! `AddrB3`: the address of an object is the BLAKE3 hash of its bytes.
 
 use crate::text;
+use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::io;
@@ -8,6 +9,24 @@ use std::str::FromStr;
 
 const PREFIX: &str = "b3:";
 const HEX_DIGITS: usize = 64;
+
+const EXPECTED: &str = "an address (b3: and 64 lowercase hexadecimal digits)";
+
+/// What each byte is worth as a digit; above 15 where it is none.
+const DIGIT: [u8; 256] = {
+    let (mut values, mut byte) = ([0xff; 256], 0u8);
+    loop {
+        values[byte as usize] = match byte {
+            b'0'..=b'9' => byte - b'0',
+            b'a'..=b'f' => byte - b'a' + 10,
+            _ => 0xff,
+        };
+        if byte == u8::MAX {
+            break values;
+        }
+        byte += 1;
+    }
+};
 
 /// The BLAKE3 address of an object: `b3:` and 64 lowercase hexadecimal digits.
 ///
@@ -45,8 +64,26 @@ impl AddrB3 {
         &self.0
     }
 
+    fn from_text(text: &[u8]) -> Result<Self, AddressError> {
+        let hex = text.strip_prefix(PREFIX.as_bytes());
+        let hex = hex.ok_or(AddressError::Prefix)?;
+        if hex.len() != HEX_DIGITS {
+            return Err(AddressError::Length(hex.len()));
+        }
+        let (mut digest, mut all) = ([0; 32], 0);
+        for (byte, pair) in digest.iter_mut().zip(hex.chunks_exact(2)) {
+            let (high, low) = (DIGIT[usize::from(pair[0])], DIGIT[usize::from(pair[1])]);
+            *byte = high << 4 | low & 15;
+            all |= high | low;
+        }
+        if all > 15 {
+            return Err(AddressError::Digit);
+        }
+        Ok(Self(digest))
+    }
+
     /// The text form, on the stack.
-    fn text(&self) -> [u8; PREFIX.len() + HEX_DIGITS] {
+    pub(crate) fn text(&self) -> AddressText {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut text = [0; PREFIX.len() + HEX_DIGITS];
         text[..PREFIX.len()].copy_from_slice(PREFIX.as_bytes());
@@ -54,7 +91,17 @@ impl AddrB3 {
             pair[0] = DIGITS[usize::from(byte >> 4)];
             pair[1] = DIGITS[usize::from(byte & 15)];
         }
-        text
+        AddressText(text)
+    }
+}
+
+/// The text form of an address.
+pub(crate) struct AddressText([u8; PREFIX.len() + HEX_DIGITS]);
+
+impl AddressText {
+    pub(crate) fn as_str(&self) -> &str {
+        // ASCII alone was written.
+        std::str::from_utf8(&self.0).unwrap_or_default()
     }
 }
 
@@ -82,7 +129,7 @@ impl io::Write for AddressHasher {
 
 impl fmt::Display for AddrB3 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(std::str::from_utf8(&self.text()).map_err(|_| fmt::Error)?)
+        f.pad(self.text().as_str())
     }
 }
 
@@ -96,35 +143,41 @@ impl FromStr for AddrB3 {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
-        let hex = text.strip_prefix(PREFIX).ok_or(AddressError::Prefix)?;
-        if hex.len() != HEX_DIGITS {
-            return Err(AddressError::Length(hex.len()));
-        }
-        let digit = |byte: u8| match byte {
-            b'0'..=b'9' => Ok(byte - b'0'),
-            b'a'..=b'f' => Ok(byte - b'a' + 10),
-            _ => Err(AddressError::Digit),
-        };
-        let mut digest = [0; 32];
-        for (byte, pair) in digest.iter_mut().zip(hex.as_bytes().chunks_exact(2)) {
-            *byte = digit(pair[0])? << 4 | digit(pair[1])?;
-        }
-        Ok(Self(digest))
+        Self::from_text(text.as_bytes())
     }
 }
 
 impl Serialize for AddrB3 {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let text = self.text();
-        serializer.serialize_str(std::str::from_utf8(&text).map_err(serde::ser::Error::custom)?)
+        serializer.serialize_str(self.text().as_str())
     }
 }
 
 impl<'de> Deserialize<'de> for AddrB3 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let expected = "an address (b3: and 64 lowercase hexadecimal digits)";
-        text::deserialize(deserializer, expected, str::parse)
+        text::deserialize(deserializer, EXPECTED, str::parse)
     }
+}
+
+/// Reads an address from a DTO. Every byte of it is checked here: to look for escapes and UTF-8 before is lost.
+pub(crate) fn deserialize_in_dto<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<AddrB3, D::Error> {
+    struct Text;
+
+    impl Visitor<'_> for Text {
+        type Value = AddrB3;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(EXPECTED)
+        }
+
+        fn visit_bytes<E: serde::de::Error>(self, text: &[u8]) -> Result<AddrB3, E> {
+            AddrB3::from_text(text).map_err(E::custom)
+        }
+    }
+
+    deserializer.deserialize_bytes(Text)
 }
 
 /// Why a text is not an [`AddrB3`].

@@ -1,6 +1,6 @@
 //! What a gateway says in a reply's meta.
 
-use crate::address::AddrB3;
+use crate::address::{self, AddrB3};
 use crate::mailbox::{Attributes, DeadLetter, Token};
 use crate::range::ByteRange;
 use serde::{Deserialize, Serialize};
@@ -180,6 +180,7 @@ pub struct StoragePutReply {
     /// Whether this is the recorded result of an earlier attempt.
     pub replayed: bool,
     /// The BLAKE3 address of what was stored.
+    #[serde(deserialize_with = "address::deserialize_in_dto")]
     pub address: AddrB3,
     /// Its size in bytes.
     pub size: u64,
@@ -193,6 +194,7 @@ pub struct ObjectReply {
     /// Always [`Executed::No`]: a read has no effect.
     pub executed: Executed,
     /// The BLAKE3 address of the whole object.
+    #[serde(deserialize_with = "address::deserialize_in_dto")]
     pub address: AddrB3,
     /// The whole object's size in bytes.
     pub size: u64,
@@ -241,6 +243,7 @@ pub struct ReceivedMessage {
     /// Its body's bytes.
     pub len: u32,
     /// The BLAKE3 address of its body.
+    #[serde(deserialize_with = "address::deserialize_in_dto")]
     pub address: AddrB3,
     /// When it was taken, in milliseconds since 1970.
     pub sent_at_ms: u64,
@@ -266,6 +269,7 @@ pub struct IndexResolveReply {
     /// Always [`Executed::No`]: a read has no effect.
     pub executed: Executed,
     /// What the name stands for.
+    #[serde(deserialize_with = "address::deserialize_in_dto")]
     pub address: AddrB3,
 }
 

@@ -1,14 +1,15 @@
 //! The open calls of one connection.
 
+use rustc_hash::FxHashMap;
 use slab::Slab;
-use std::collections::HashMap;
 
 /// Streams by their call's id. A [`StreamKey`] finds one without looking its id up again, which a frame that
 /// arrives byte by byte would otherwise do for every byte.
 #[derive(Debug)]
 pub(super) struct Streams<T> {
     slots: Slab<(u64, T)>,
-    keys: HashMap<u64, usize>,
+    /// Ids follow one upon the other: nobody can choose them so that they collide.
+    keys: FxHashMap<u64, usize>,
 }
 
 /// Where a stream was found. It finds nothing once the stream has ended.
@@ -28,7 +29,7 @@ impl<T> Streams<T> {
     pub(super) fn new() -> Self {
         Self {
             slots: Slab::new(),
-            keys: HashMap::new(),
+            keys: FxHashMap::default(),
         }
     }
 

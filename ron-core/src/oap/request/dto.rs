@@ -6,38 +6,27 @@ use crate::idempotency::IdemKey;
 use crate::index::{Expected, IndexKey};
 use crate::mailbox::{Attributes, Token, Topic};
 use crate::range::ByteRange;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use std::borrow::Cow;
 
 /// A DTO: the common fields, then the operation's own.
 macro_rules! dto {
     ($name:ident { $($(#[$attribute:meta])* $field:ident: $type:ty),* }) => {
-        #[derive(Serialize, Deserialize)]
+        #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
         pub(super) struct $name<'a> {
-            #[serde(borrow)]
-            op: Cow<'a, str>,
+            #[serde(borrow, rename = "op")]
+            _op: Cow<'a, str>,
             deadline_ms: u32,
-            #[serde(default, skip_serializing_if = "Option::is_none")]
+            #[serde(default)]
             idem: Option<IdemKey>,
             attempt: u8,
-            #[serde(default, skip_serializing_if = "Option::is_none")]
+            #[serde(default)]
             traceparent: Option<Cow<'a, str>>,
             $($(#[$attribute])* pub(super) $field: $type,)*
         }
 
         impl<'a> $name<'a> {
-            pub(super) fn new(op: &'a str, context: &'a CallContext, $($field: $type),*) -> Self {
-                Self {
-                    op: Cow::Borrowed(op),
-                    deadline_ms: context.deadline_ms,
-                    idem: context.idem.clone(),
-                    attempt: context.attempt,
-                    traceparent: context.traceparent.as_deref().map(Cow::Borrowed),
-                    $($field,)*
-                }
-            }
-
             pub(super) fn context(&self) -> CallContext {
                 CallContext {
                     deadline_ms: self.deadline_ms,
@@ -53,19 +42,19 @@ macro_rules! dto {
 dto!(Put {});
 dto!(GetByAddress {
     address: AddrB3,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     range: Option<ByteRange>
 });
 dto!(HeadByAddress { address: AddrB3 });
 dto!(GetByPath {
     path: Cow<'a, str>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     range: Option<ByteRange>
 });
 dto!(HeadByPath { path: Cow<'a, str> });
 dto!(Send {
     topic: Topic,
-    #[serde(default, skip_serializing_if = "Attributes::is_empty")]
+    #[serde(default)]
     attrs: Cow<'a, Attributes>
 });
 dto!(ReceiveFrom {
@@ -98,7 +87,7 @@ dto!(Resolve { key: IndexKey });
 dto!(Publish {
     key: IndexKey,
     address: AddrB3,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     expected: Option<Expected>
 });
 

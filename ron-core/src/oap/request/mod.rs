@@ -1,6 +1,7 @@
 //! What a client asks for in a request's meta: one strict DTO per operation.
 
 mod dto;
+mod object;
 
 use super::Plane;
 use crate::address::AddrB3;
@@ -12,6 +13,7 @@ use dto::{
     Ack, Extend, GetByAddress, GetByPath, HeadByAddress, HeadByPath, Nack, OperationName, Publish,
     Put, ReceiveFrom, Resolve, Send,
 };
+use object::Object;
 use std::borrow::Cow;
 
 /// What every request says, whatever the operation.
@@ -215,27 +217,43 @@ impl<'a> Operation<'a> {
 
     /// Appends the request's meta to `out`.
     pub fn encode(&self, context: &CallContext, out: &mut Vec<u8>) {
-        let op = self.name();
-        // None of the DTOs can fail to serialise into memory.
-        let _infallible = match self {
-            Self::StoragePut => serde_json::to_writer(out, &Put::new(op, context)),
+        let mut object = Object::begin(out);
+        object.plain("op", self.name());
+        object.value("deadline_ms", &context.deadline_ms);
+        if let Some(key) = &context.idem {
+            object.plain("idem", key.expose());
+        }
+        object.value("attempt", &context.attempt);
+        if let Some(traceparent) = &context.traceparent {
+            object.value("traceparent", traceparent);
+        }
+        self.encode_own(&mut object);
+        object.end();
+    }
+
+    /// The operation's own fields.
+    fn encode_own(&self, object: &mut Object<'_>) {
+        match self {
+            Self::StoragePut => {}
             Self::StorageGet { address, range } => {
-                serde_json::to_writer(out, &GetByAddress::new(op, context, *address, *range))
+                object.plain("address", address.text().as_str());
+                if let Some(range) = range {
+                    object.value("range", range);
+                }
             }
-            Self::StorageHead { address } => {
-                serde_json::to_writer(out, &HeadByAddress::new(op, context, *address))
-            }
+            Self::StorageHead { address } => object.plain("address", address.text().as_str()),
             Self::EdgeGet { path, range } => {
-                let path = Cow::Borrowed(&**path);
-                serde_json::to_writer(out, &GetByPath::new(op, context, path, *range))
+                object.value("path", &**path);
+                if let Some(range) = range {
+                    object.value("range", range);
+                }
             }
-            Self::EdgeHead { path } => {
-                let path = Cow::Borrowed(&**path);
-                serde_json::to_writer(out, &HeadByPath::new(op, context, path))
-            }
+            Self::EdgeHead { path } => object.value("path", &**path),
             Self::MailboxSend { topic, attributes } => {
-                let (topic, attributes) = (topic.clone(), Cow::Borrowed(&**attributes));
-                serde_json::to_writer(out, &Send::new(op, context, topic, attributes))
+                object.plain("topic", topic.as_str());
+                if !attributes.is_empty() {
+                    object.value("attrs", &**attributes);
+                }
             }
             Self::MailboxReceive {
                 topic,
@@ -244,39 +262,37 @@ impl<'a> Operation<'a> {
                 wait_ms,
                 receive_id,
             } => {
-                let (topic, id) = (topic.clone(), receive_id.clone());
-                let (max, visibility, wait) = (*max, *visibility_ms, *wait_ms);
-                let dto = ReceiveFrom::new(op, context, topic, max, visibility, wait, id);
-                serde_json::to_writer(out, &dto)
+                object.plain("topic", topic.as_str());
+                object.value("max", max);
+                object.value("visibility_ms", visibility_ms);
+                object.value("wait_ms", wait_ms);
+                object.plain("receive_id", receive_id.expose());
             }
-            Self::MailboxAck { lease } => {
-                let Lease { topic, id, lease } = lease.clone();
-                serde_json::to_writer(out, &Ack::new(op, context, topic, id, lease))
-            }
+            Self::MailboxAck { lease } => encode_lease(object, lease),
             Self::MailboxNack { lease, delay_ms } => {
-                let Lease { topic, id, lease } = lease.clone();
-                serde_json::to_writer(out, &Nack::new(op, context, topic, id, lease, *delay_ms))
+                encode_lease(object, lease);
+                object.value("delay_ms", delay_ms);
             }
             Self::MailboxExtend {
                 lease,
                 visibility_ms,
             } => {
-                let Lease { topic, id, lease } = lease.clone();
-                let dto = Extend::new(op, context, topic, id, lease, *visibility_ms);
-                serde_json::to_writer(out, &dto)
+                encode_lease(object, lease);
+                object.value("visibility_ms", visibility_ms);
             }
-            Self::IndexResolve { key } => {
-                serde_json::to_writer(out, &Resolve::new(op, context, key.clone()))
-            }
+            Self::IndexResolve { key } => object.plain("key", key.as_str()),
             Self::IndexPublish {
                 key,
                 address,
                 expected,
             } => {
-                let dto = Publish::new(op, context, key.clone(), *address, *expected);
-                serde_json::to_writer(out, &dto)
+                object.plain("key", key.as_str());
+                object.plain("address", address.text().as_str());
+                if let Some(expected) = expected {
+                    object.value("expected", expected);
+                }
             }
-        };
+        }
     }
 
     /// Reads a request's meta.
@@ -376,6 +392,12 @@ impl<'a> Operation<'a> {
             }
         })
     }
+}
+
+fn encode_lease(object: &mut Object<'_>, lease: &Lease) {
+    object.plain("topic", lease.topic().as_str());
+    object.plain("id", lease.id());
+    object.plain("lease", lease.expose());
 }
 
 /// Why a request's meta cannot be served.
