@@ -369,8 +369,14 @@ impl<C: PlaneCall> Running<'_, C> {
     /// What the transport needs to know, with [`Running::write_meta`] as `write_meta`.
     fn exchange<'a>(&'a self, write_meta: &'a (dyn Fn(u32, &mut Vec<u8>) + Sync)) -> Exchange<'a> {
         let deadline = self.policy.deadline();
-        let left = deadline.saturating_duration_since(Instant::now());
+        // A first attempt begins with its call.
+        let began = match self.policy.attempts() {
+            ..=1 => self.started,
+            _ => Instant::now(),
+        };
+        let left = deadline.saturating_duration_since(began);
         Exchange {
+            began,
             plane: self.call.operation().plane(),
             capability: self.token.as_ref().map_or(&[], |(token, _)| token.expose()),
             write_meta,

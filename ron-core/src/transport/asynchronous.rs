@@ -112,11 +112,14 @@ impl AsyncTransport {
         runtime: Id,
         exchange: &Exchange<'_>,
     ) -> Result<Reply, Failure> {
-        let mut moves = 0;
+        let (mut moves, mut now) = (0, exchange.began);
         loop {
-            let connection = self.connection(runtime, exchange).await?;
-            match drive(connection, exchange).await {
-                Err(failure) if failure.may_move && moves < super::MAX_MOVES => moves += 1,
+            let connection = self.connection(runtime, exchange, &mut now).await?;
+            match drive(connection, exchange, now).await {
+                Err(failure) if failure.may_move && moves < super::MAX_MOVES => {
+                    moves += 1;
+                    now = Instant::now();
+                }
                 result => return result,
             }
         }
@@ -126,13 +129,16 @@ impl AsyncTransport {
         &self,
         runtime: Id,
         exchange: &Exchange<'_>,
+        now: &mut Instant,
     ) -> Result<Arc<Connection<TaskSocket>>, Failure> {
         let deadline = exchange.deadline;
         let mut wait = self.pool.wait(runtime, exchange.dial_by);
         // Most calls find a connection at once: they need no timer.
         let mut sleep = pin!(None);
+        let mut first = Some(*now);
         let acquired = poll_fn(|context| loop {
-            let until = match wait.acquire(Instant::now(), context.waker()) {
+            *now = first.take().unwrap_or_else(Instant::now);
+            let until = match wait.acquire(*now, context.waker()) {
                 Acquired::Wait(until) => until.min(deadline),
                 acquired => return Poll::Ready(Some(acquired)),
             };
@@ -152,6 +158,7 @@ impl AsyncTransport {
             Some(Acquired::Use(connection)) => Ok(connection),
             Some(Acquired::Dial(permit, fallback)) => {
                 let dialed = self.dial(permit.id(), runtime, deadline).await;
+                *now = Instant::now();
                 super::finish_dial(&self.dialer, permit, dialed, fallback)
             }
             Some(Acquired::Failed(failure)) => Err(failure),
@@ -203,18 +210,21 @@ impl AsyncTransport {
 async fn drive(
     connection: Arc<Connection<TaskSocket>>,
     exchange: &Exchange<'_>,
+    now: Instant,
 ) -> Result<Reply, Failure> {
-    let mut ticket = Ticket::new(connection);
+    let mut ticket = Ticket::new(connection, now);
+    let mut first = Some(now);
     let mut sleep = pin!(tokio::time::sleep_until(exchange.deadline.into()));
     let mut patience = PATIENCE.0;
     let mut patience_ends: Option<Instant> = None;
     poll_fn(|context| loop {
-        let take_over = patience_ends.is_some_and(|end| Instant::now() >= end);
+        let now = first.take().unwrap_or_else(Instant::now);
+        let take_over = patience_ends.is_some_and(|end| now >= end);
         if take_over {
             patience_ends = None;
             patience = (2 * patience).min(PATIENCE.1);
         }
-        match ticket.advance(exchange, context.waker(), take_over) {
+        match ticket.advance(exchange, context.waker(), take_over, now) {
             Step::Done(result) => return Poll::Ready(result),
             Step::Yield => {
                 context.waker().wake_by_ref();
@@ -244,7 +254,7 @@ async fn drive(
                     }
                 }
                 let until = if depends_on_others {
-                    until.min(*patience_ends.get_or_insert_with(|| Instant::now() + patience))
+                    until.min(*patience_ends.get_or_insert_with(|| now + patience))
                 } else {
                     patience_ends = None;
                     until

@@ -3,7 +3,7 @@
 use super::connection::{Connection, ConnectionId, Exchange, Failure, Reply, Step, Ticket};
 use super::endpoint::Endpoint;
 use super::pool::{Acquired, Pool};
-use super::socket::ThreadSocket;
+use super::socket::{ThreadSocket, RECEIVE};
 use super::{resolve, Dialer};
 use crate::config::SdkConfig;
 use crate::error::SdkError;
@@ -55,11 +55,14 @@ impl BlockingTransport {
     /// Makes an attempt and waits for its answer.
     pub(crate) fn exchange(&self, exchange: &Exchange<'_>) -> Result<Reply, Failure> {
         let waker = thread_waker();
-        let mut moves = 0;
+        let (mut moves, mut now) = (0, exchange.began);
         loop {
-            let connection = self.connection(exchange, &waker)?;
-            match drive(connection, exchange, &waker) {
-                Err(failure) if failure.may_move && moves < super::MAX_MOVES => moves += 1,
+            let connection = self.connection(exchange, &waker, &mut now)?;
+            match drive(connection, exchange, &waker, now) {
+                Err(failure) if failure.may_move && moves < super::MAX_MOVES => {
+                    moves += 1;
+                    now = Instant::now();
+                }
                 result => return result,
             }
         }
@@ -69,22 +72,24 @@ impl BlockingTransport {
         &self,
         exchange: &Exchange<'_>,
         waker: &Waker,
+        now: &mut Instant,
     ) -> Result<Arc<Connection<ThreadSocket>>, Failure> {
         let deadline = exchange.deadline;
         let mut wait = self.pool.wait((), exchange.dial_by);
         loop {
-            let now = Instant::now();
-            if now >= deadline {
+            if *now >= deadline {
                 return Err(super::out_of_time().into());
             }
-            match wait.acquire(now, waker) {
+            match wait.acquire(*now, waker) {
                 Acquired::Use(connection) => return Ok(connection),
                 Acquired::Dial(permit, fallback) => {
                     let dialed = self.dial(permit.id(), deadline);
+                    *now = Instant::now();
                     return super::finish_dial(&self.dialer, permit, dialed, fallback);
                 }
                 Acquired::Wait(until) => {
-                    thread::park_timeout(until.min(deadline).saturating_duration_since(now));
+                    thread::park_timeout(until.min(deadline).saturating_duration_since(*now));
+                    *now = Instant::now();
                 }
                 Acquired::Failed(failure) => return Err(failure),
             }
@@ -135,10 +140,11 @@ fn drive(
     connection: Arc<Connection<ThreadSocket>>,
     exchange: &Exchange<'_>,
     waker: &Waker,
+    mut now: Instant,
 ) -> Result<Reply, Failure> {
-    let mut ticket = Ticket::new(connection);
+    let mut ticket = Ticket::new(connection, now);
     loop {
-        match ticket.advance(exchange, waker, false) {
+        match ticket.advance(exchange, waker, false, now) {
             Step::Done(result) => return result,
             Step::Yield => thread::yield_now(),
             Step::Wait {
@@ -146,15 +152,19 @@ fn drive(
                 write: false,
                 until,
                 ..
-            } => thread::park_timeout(until.saturating_duration_since(Instant::now())),
+            } => thread::park_timeout(until.saturating_duration_since(now)),
             Step::Wait {
                 read, write, until, ..
             } => {
-                if let Err(error) = ticket.connection.socket.wait(read, write, until) {
-                    ticket.connection.abandon(&error);
+                let limit = until.saturating_duration_since(now);
+                if !(read && !write && limit > RECEIVE && ticket.receive()) {
+                    if let Err(error) = ticket.connection.socket.wait(read, write, limit) {
+                        ticket.connection.abandon(&error);
+                    }
                 }
             }
         }
+        now = Instant::now();
     }
 }
 

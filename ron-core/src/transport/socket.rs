@@ -1,11 +1,13 @@
 //! What a connection needs of a socket. Nothing here waits.
 
 use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::net::{RecvFlags, SendFlags};
 use socket2::SockRef;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::io::Interest;
 
 /// Bytes that the system takes beyond what it has sent. A request that it has taken is nearly sent: the limit
 /// of an attempt can begin there, however slow the network.
@@ -26,6 +28,9 @@ pub(super) fn prepare<'a>(socket: impl Into<SockRef<'a>>) -> io::Result<()> {
     }
     Ok(())
 }
+
+/// The longest that [`ThreadSocket::receive`] blocks.
+pub(super) const RECEIVE: Duration = Duration::from_millis(80);
 
 pub(super) trait Socket {
     /// Who may wait for the socket: a task waits with the help of the runtime on which it was opened, a
@@ -51,7 +56,7 @@ pub(super) trait Socket {
     fn home(&self) -> Self::Home;
 }
 
-/// A non-blocking socket whose users wait with `poll(2)`.
+/// A blocking socket that is used without blocking, but by a reader who is alone.
 pub(super) struct ThreadSocket {
     stream: TcpStream,
     /// Cleared by a short read, set by a poll: a read that is bound to find nothing is not made.
@@ -62,22 +67,26 @@ impl ThreadSocket {
     pub(super) fn connect(address: &SocketAddr, timeout: Duration) -> io::Result<Self> {
         let stream = TcpStream::connect_timeout(address, timeout)?;
         prepare(&stream)?;
-        stream.set_nonblocking(true)?;
+        stream.set_read_timeout(Some(RECEIVE))?;
         Ok(Self {
             stream,
             is_readable: AtomicBool::new(false),
         })
     }
 
-    /// Waits until the socket is ready or `until` has come.
-    pub(super) fn wait(&self, read: bool, write: bool, until: Instant) -> io::Result<()> {
+    /// Waits for bytes and reads them, for [`RECEIVE`] at most: a system call less than to wait first.
+    pub(super) fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        (&self.stream).read(buffer)
+    }
+
+    /// Waits until the socket is ready or `limit` is over.
+    pub(super) fn wait(&self, read: bool, write: bool, limit: Duration) -> io::Result<()> {
         let mut flags = PollFlags::empty();
         flags.set(PollFlags::IN, read);
         flags.set(PollFlags::OUT, write);
-        let left = until.saturating_duration_since(Instant::now());
         let timeout = Timespec {
-            tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
-            tv_nsec: left.subsec_nanos().into(),
+            tv_sec: i64::try_from(limit.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: limit.subsec_nanos().into(),
         };
         let mut descriptors = [PollFd::new(&self.stream, flags)];
         match rustix::event::poll(&mut descriptors, Some(&timeout)) {
@@ -105,7 +114,8 @@ impl Socket for ThreadSocket {
     }
 
     fn read_now(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        let result = (&self.stream).read(buffer);
+        let result = rustix::net::recv(&self.stream, &mut *buffer, RecvFlags::DONTWAIT);
+        let result = result.map(|(read, _)| read).map_err(io::Error::from);
         let is_drained = match &result {
             Ok(read) => *read < buffer.len(),
             Err(error) => error.kind() == io::ErrorKind::WouldBlock,
@@ -117,7 +127,8 @@ impl Socket for ThreadSocket {
     }
 
     fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
-        (&self.stream).write(bytes)
+        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+        Ok(rustix::net::send(&self.stream, bytes, flags)?)
     }
 
     fn shut_down(&self) {
@@ -139,7 +150,17 @@ impl Socket for TaskSocket {
     const SHARED_WAIT: bool = false;
 
     fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.stream.try_read(buffer)
+        let mut read = None;
+        let result = self.stream.try_io(Interest::READABLE, || {
+            let received = rustix::io::read(&self.stream, &mut *buffer)?;
+            read = Some(received);
+            if received > 0 && received < buffer.len() {
+                // All that was there: tokio learns it without asking the system once more.
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            Ok(received)
+        });
+        read.map_or(result, Ok)
     }
 
     fn read_now(&self, buffer: &mut [u8]) -> io::Result<usize> {

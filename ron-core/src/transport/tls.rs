@@ -22,6 +22,7 @@ pub(super) struct TlsSession {
     tls: UnbufferedClientConnection,
     incoming: Vec<u8>,
     filled: Range<usize>,
+    is_lent: bool,
     state: State,
 }
 
@@ -48,6 +49,7 @@ impl TlsSession {
             tls,
             incoming: Vec::new(),
             filled: 0..0,
+            is_lent: false,
             state: State::Handshaking,
         })
     }
@@ -62,7 +64,29 @@ impl TlsSession {
         self.state == State::PeerClosed
     }
 
-    /// Where received bytes go.
+    /// Gives the buffer for received bytes away, so that a thread can wait in the system with it while others
+    /// seal. `None` where there is the beginning of a record in it.
+    pub(super) fn lend(&mut self) -> Option<Vec<u8>> {
+        if self.is_lent || !self.filled.is_empty() || self.incoming.is_empty() {
+            return None;
+        }
+        self.filled = 0..0;
+        self.is_lent = true;
+        Some(std::mem::take(&mut self.incoming))
+    }
+
+    /// Takes the buffer back. What was received is at its beginning.
+    pub(super) fn give_back(&mut self, buffer: Vec<u8>) {
+        self.incoming = buffer;
+        self.is_lent = false;
+    }
+
+    /// Whether the buffer is away: nothing can be received but by whom it was lent to.
+    pub(super) fn is_lent(&self) -> bool {
+        self.is_lent
+    }
+
+    /// Where received bytes go. Requires that the buffer is not lent.
     pub(super) fn space(&mut self) -> &mut [u8] {
         if self.incoming.is_empty() {
             self.incoming = vec![0; INCOMING];

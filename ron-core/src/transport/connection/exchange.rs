@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 /// What a call sends, and how long it may take.
 pub(crate) struct Exchange<'a> {
+    /// When the attempt began: now, as good as.
+    pub(crate) began: Instant,
     pub(crate) plane: Plane,
     pub(crate) capability: &'a [u8],
     /// Appends the meta, given the milliseconds that are left when the request is written.

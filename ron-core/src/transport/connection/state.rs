@@ -306,6 +306,8 @@ impl State {
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                // The reader is about to hear of it too, and perhaps why.
+                Err(_) if self.tls.is_lent() => break,
                 Err(error) => {
                     // The peer may have said why before it stopped listening.
                     while self.failed.is_none() && self.read(socket, now, true, wakes) {}
@@ -382,12 +384,27 @@ impl State {
         ask_system: bool,
         wakes: &mut Wakes,
     ) -> bool {
+        if self.tls.is_lent() {
+            // The reader has it, and finds what there is.
+            return false;
+        }
         let space = self.tls.space();
         let read = if ask_system {
             socket.read_now(space)
         } else {
             socket.try_read(space)
         };
+        self.take_read(socket, read, now, wakes)
+    }
+
+    /// Hands out what was read. False where there was nothing.
+    pub(super) fn take_read<S: Socket>(
+        &mut self,
+        socket: &S,
+        read: io::Result<usize>,
+        now: Instant,
+        wakes: &mut Wakes,
+    ) -> bool {
         match read {
             Ok(0) => {
                 let error = lost(&io::ErrorKind::UnexpectedEof.into(), self.is_established());

@@ -6,7 +6,8 @@ use super::Connection;
 use crate::error::{ErrorKind, SdkError};
 use crate::oap::Executed;
 use crate::retry::Cause;
-use crate::transport::socket::Socket;
+use crate::transport::socket::{Socket, ThreadSocket};
+use std::io;
 use std::mem;
 use std::sync::Arc;
 use std::task::Waker;
@@ -43,6 +44,8 @@ pub(in crate::transport) struct Ticket<S: Socket> {
     tag: Option<usize>,
     began: Instant,
     stage: Stage,
+    /// The connection's buffer with what was read while nobody held the lock.
+    received: Option<(Vec<u8>, io::Result<usize>)>,
 }
 
 #[derive(Clone, Copy)]
@@ -53,12 +56,13 @@ pub(super) enum Stage {
 }
 
 impl<S: Socket> Ticket<S> {
-    pub(in crate::transport) fn new(connection: Arc<Connection<S>>) -> Self {
+    pub(in crate::transport) fn new(connection: Arc<Connection<S>>, now: Instant) -> Self {
         Self {
             connection,
             tag: None,
-            began: Instant::now(),
+            began: now,
             stage: Stage::Waiting,
+            received: None,
         }
     }
 
@@ -69,6 +73,7 @@ impl<S: Socket> Ticket<S> {
         exchange: &Exchange<'_>,
         waker: &Waker,
         take_over: bool,
+        now: Instant,
     ) -> Step {
         let connection = Arc::clone(&self.connection);
         let mut wakes = Wakes::default();
@@ -79,6 +84,7 @@ impl<S: Socket> Ticket<S> {
             exchange,
             waker,
             take_over,
+            now,
             &mut wakes,
         );
         if let Step::Done(_) = step {
@@ -90,6 +96,7 @@ impl<S: Socket> Ticket<S> {
         step
     }
 
+    #[allow(clippy::too_many_arguments)] // `advance`, with what it has locked
     fn advance_locked(
         &mut self,
         connection: &Connection<S>,
@@ -97,10 +104,10 @@ impl<S: Socket> Ticket<S> {
         exchange: &Exchange<'_>,
         waker: &Waker,
         take_over: bool,
+        now: Instant,
         wakes: &mut Wakes,
     ) -> Step {
         let socket = &connection.socket;
-        let now = Instant::now();
         let tag = match self.tag {
             Some(tag) => tag,
             None => {
@@ -118,6 +125,12 @@ impl<S: Socket> Ticket<S> {
             }
         };
         wakes.current = Some(tag);
+        if let Some((buffer, read)) = self.received.take() {
+            state.tls.give_back(buffer);
+            if state.failed.is_none() {
+                state.take_read(socket, read, now, wakes);
+            }
+        }
         state.enforce_limits(socket, now, connection.connect_deadline, wakes);
 
         for _ in 0..READS_IN_A_ROW {
@@ -276,6 +289,24 @@ impl<S: Socket> Ticket<S> {
             state.session.cancel(corr_id);
             state.flush(socket, now, wakes);
         }
+    }
+}
+
+impl Ticket<ThreadSocket> {
+    /// Waits for bytes and reads them without the lock. False, at once, where the buffer has to stay.
+    pub(in crate::transport) fn receive(&mut self) -> bool {
+        let mut state = self.connection.lock();
+        let caller = self.tag.and_then(|tag| state.callers.get(tag));
+        if state.failed.is_some() || caller.map_or(true, |caller| caller.result.is_some()) {
+            return true;
+        }
+        let Some(mut buffer) = state.tls.lend() else {
+            return false;
+        };
+        drop(state);
+        let read = self.connection.socket.receive(&mut buffer);
+        self.received = Some((buffer, read));
+        true
     }
 }
 
