@@ -4,13 +4,10 @@
 //! the medians over all rounds are compared, so that a busy machine disturbs all of them alike.
 #![allow(clippy::print_stdout, clippy::print_stderr)] // it is a program for people
 
-mod bare;
-
-use bare::{BareClient, BufferedTls, UnbufferedTls};
 use clap::Parser;
 use ron_app_sdk::blocking::RonAppSdk;
-use ron_app_sdk::{AddrB3, Capability, SdkConfig};
-use std::error::Error;
+use ron_app_sdk::{Capability, SdkConfig};
+use ron_bare::{client_config, Buffered, Client, Error, Floor, Request};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -33,7 +30,7 @@ struct Options {
 /// A client and the durations of its calls.
 struct Contender<'a> {
     name: &'static str,
-    fetch: Box<dyn FnMut() -> Result<(), Box<dyn Error>> + 'a>,
+    fetch: Box<dyn FnMut() -> Result<(), Error> + 'a>,
     times: Vec<Duration>,
 }
 
@@ -47,7 +44,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
+fn run(options: &Options) -> Result<ExitCode, Error> {
     let config = SdkConfig::from_env()?;
     let capability = Capability::from_env()?;
     let sdk = RonAppSdk::new(config.clone())?;
@@ -55,24 +52,24 @@ fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     let object: Vec<u8> = (0..options.size).map(|i| (i % 251) as u8).collect();
     let address = sdk.storage_put(&capability, &object, limit, None)?;
 
-    let mut buffered = BareClient::<BufferedTls>::connect(&config, &capability)?;
-    let mut unbuffered = BareClient::<UnbufferedTls>::connect(&config, &capability)?;
-    let verify = |body: &[u8]| {
-        if AddrB3::of(body) == address {
-            Ok(())
-        } else {
-            Err("a bare client received other bytes")
-        }
-    };
+    let gateway = config.gateway_addr.trim_start_matches("https://").parse()?;
+    let ca = config.tls.ca.as_ref().ok_or("RON_SDK_TLS_CA is not set")?;
+    let tls = client_config(ca)?;
+    let mut floor = Client::<Floor>::connect(gateway, &tls)?;
+    let mut buffered = Client::<Buffered>::connect(gateway, &tls)?;
+    let (mut get, mut buffered_get) = (
+        Request::get(capability.expose(), address),
+        Request::get(capability.expose(), address),
+    );
     let mut contenders = [
         Contender {
             name: "rustls, unbuffered",
-            fetch: Box::new(|| Ok(verify(unbuffered.get(address)?)?)),
+            fetch: Box::new(|| floor.call(&mut get)),
             times: Vec::new(),
         },
         Contender {
             name: "rustls, buffered",
-            fetch: Box::new(|| Ok(verify(buffered.get(address)?)?)),
+            fetch: Box::new(|| buffered.call(&mut buffered_get)),
             times: Vec::new(),
         },
         Contender {

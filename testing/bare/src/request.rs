@@ -1,0 +1,175 @@
+//! Requests, built once and sent many times.
+
+use ron_app_sdk::oap::{
+    CallContext, Flags, Header, Operation, BODY_CHUNK, HEADER_LEN, MAX_BODY, MAX_CAPABILITY,
+};
+use ron_app_sdk::{AddrB3, IdemKey, Topic};
+use std::borrow::Cow;
+
+/// Where `corr_id` lies in a header.
+const CORR_ID: std::ops::Range<usize> = 30..38;
+/// The digits of a key that count the calls. All 32 together are as long as the SDK's own keys.
+const COUNTER: usize = 16;
+
+/// A request's frames, in which only what differs from call to call is written again: the `corr_id`, and the
+/// idempotency key of a mutation.
+#[derive(Clone)]
+pub struct Request {
+    frames: Vec<u8>,
+    /// Where each frame starts.
+    starts: Vec<usize>,
+    /// Where the key's counting digits are.
+    counter: Option<usize>,
+    pub(crate) check: Check,
+}
+
+/// What a reply is compared with.
+#[derive(Clone)]
+pub(crate) enum Check {
+    /// The body hashes to this.
+    Object(AddrB3),
+    /// The receipt names the address of this body.
+    Stored(Vec<u8>),
+    /// It succeeded.
+    Success,
+}
+
+impl Request {
+    /// A storage `get` of an object, which is verified.
+    pub fn get(capability: &[u8], address: AddrB3) -> Self {
+        let range = None;
+        let operation = Operation::StorageGet { address, range };
+        Self::new(&operation, capability, b"", Check::Object(address))
+    }
+
+    /// A storage `put`, whose receipt is compared with the body's hash. Every call has a key of its own.
+    pub fn put(capability: &[u8], body: &[u8]) -> Self {
+        let check = Check::Stored(body.to_vec());
+        Self::new(&Operation::StoragePut, capability, body, check)
+    }
+
+    /// A mailbox `send`. Every call has a key of its own: it is another message.
+    pub fn mailbox_send(capability: &[u8], topic: &Topic, body: &[u8]) -> Self {
+        let (topic, attributes) = (topic.clone(), Cow::default());
+        let operation = Operation::MailboxSend { topic, attributes };
+        Self::new(&operation, capability, body, Check::Success)
+    }
+
+    /// The same without hashing anything: the code alone has to say that it succeeded.
+    #[must_use]
+    pub fn unverified(mut self) -> Self {
+        self.check = Check::Success;
+        self
+    }
+
+    /// # Panics
+    /// In debug builds, where the protocol does not allow a request of this length.
+    fn new(operation: &Operation<'_>, capability: &[u8], body: &[u8], check: Check) -> Self {
+        debug_assert!(capability.len() <= MAX_CAPABILITY && body.len() <= MAX_BODY);
+        // Distinct from what other requests of the same or another process start with.
+        let key = IdemKey::random().ok().filter(|_| operation.is_keyed());
+        let context = CallContext {
+            deadline_ms: 5000,
+            idem: key.clone(),
+            attempt: 1,
+            traceparent: None,
+        };
+        let mut meta = Vec::new();
+        operation.encode(&context, &mut meta);
+
+        let mut request = Self {
+            frames: Vec::new(),
+            starts: Vec::new(),
+            counter: None,
+            check,
+        };
+        let plane = operation.plane().id();
+        let (first, rest) = body.split_at(body.len().min(BODY_CHUNK));
+        let mut chunks = rest.chunks(BODY_CHUNK).peekable();
+        let flags = Flags::REQ.with(Flags::START);
+        let flags = flags.with_if(chunks.peek().is_none(), Flags::END);
+        let meta_len = (meta.len() as u32).to_be_bytes();
+        request.push_frame(flags, plane, capability, &[&meta_len, &meta, first]);
+        while let Some(chunk) = chunks.next() {
+            let flags = Flags::REQ.with_if(chunks.peek().is_none(), Flags::END);
+            request.push_frame(flags, plane, b"", &[chunk]);
+        }
+        if let Some(key) = key {
+            let at = memchr::memmem::find(&request.frames, key.expose().as_bytes());
+            request.counter = at.map(|at| at + key.expose().len() - COUNTER);
+        }
+        request
+    }
+
+    fn push_frame(&mut self, flags: Flags, plane: u16, capability: &[u8], payload: &[&[u8]]) {
+        let payload_len: usize = payload.iter().map(|part| part.len()).sum();
+        let header = Header {
+            len: (HEADER_LEN + capability.len() + payload_len) as u32,
+            flags,
+            code: 0,
+            app_proto_id: plane,
+            tenant_id: 0,
+            cap_len: capability.len() as u16,
+            corr_id: 0,
+        };
+        self.starts.push(self.frames.len());
+        self.frames.extend_from_slice(&header.encode());
+        self.frames.extend_from_slice(capability);
+        for part in payload {
+            self.frames.extend_from_slice(part);
+        }
+    }
+
+    /// The frames as call number `corr_id` of its connection sends them.
+    pub(crate) fn for_call(&mut self, corr_id: u64) -> &[u8] {
+        for start in &self.starts {
+            let place = start + CORR_ID.start..start + CORR_ID.end;
+            self.frames[place].copy_from_slice(&corr_id.to_be_bytes());
+        }
+        if let Some(at) = self.counter {
+            for (digit, byte) in self.frames[at..at + COUNTER].iter_mut().enumerate() {
+                let shift = 60 - 4 * digit as u32;
+                *byte = b"0123456789abcdef"[(corr_id >> shift) as usize & 15];
+            }
+        }
+        &self.frames
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use ron_app_sdk::oap::{split_meta, Frame};
+
+    #[test]
+    fn every_frame_carries_the_number_and_every_call_a_key_of_its_own() {
+        let body = vec![7; 2 * BODY_CHUNK + 1];
+        let mut request = Request::put(b"capability", &body);
+        let mut keys = Vec::new();
+        for corr_id in [1, 0xfedc_ba98] {
+            let mut rest = request.for_call(corr_id);
+            let (mut received, mut frames) = (Vec::new(), 0);
+            while !rest.is_empty() {
+                let (frame, after) = Frame::decode(rest).unwrap();
+                assert_eq!(frame.header.corr_id, corr_id);
+                let mut payload = frame.payload;
+                if frame.header.is_start() {
+                    assert_eq!(frame.capability, b"capability");
+                    let (meta, body) = split_meta(payload).unwrap();
+                    let plane = frame.header.app_proto_id;
+                    let (context, operation) = Operation::decode(plane, meta).unwrap();
+                    assert_eq!(operation, Operation::StoragePut);
+                    keys.push(context.idem.unwrap());
+                    payload = body;
+                }
+                received.extend_from_slice(payload);
+                frames += 1;
+                assert_eq!(frame.header.is_end(), after.is_empty());
+                rest = after;
+            }
+            assert_eq!((frames, &received), (3, &body));
+        }
+        assert!(keys[0] != keys[1]);
+    }
+}
