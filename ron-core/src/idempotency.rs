@@ -5,7 +5,7 @@ use crate::text;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::sync::Arc;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroize;
 
 /// The longest idempotency key in bytes.
 pub const MAX_IDEM_KEY: usize = 64;
@@ -25,7 +25,20 @@ pub const MAX_IDEM_KEY: usize = 64;
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 // In one place, wherever the key is moved to: moving bytes would leave copies of them behind.
-pub struct IdemKey(Arc<Zeroizing<Vec<u8>>>);
+pub struct IdemKey(Arc<Text>);
+
+/// The characters, and how many there are.
+#[derive(PartialEq, Eq)]
+struct Text {
+    bytes: [u8; MAX_IDEM_KEY],
+    len: u8,
+}
+
+impl Drop for Text {
+    fn drop(&mut self) {
+        self.bytes.zeroize();
+    }
+}
 
 impl IdemKey {
     /// A key of the application's own, which lets a mutation be repeated by another process.
@@ -36,7 +49,9 @@ impl IdemKey {
         let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._:~-".contains(&byte);
         let errors = (IdemKeyError::Length, IdemKeyError::Character);
         text::check_characters(text, MAX_IDEM_KEY, is_allowed, errors)?;
-        Ok(Self::of(text.as_bytes().to_vec()))
+        Ok(Self::written(text.len(), |bytes| {
+            bytes.copy_from_slice(text.as_bytes());
+        }))
     }
 
     /// A fresh key of 128 random bits, as 32 hexadecimal digits.
@@ -47,18 +62,26 @@ impl IdemKey {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut random = [0; 16];
         getrandom::fill(&mut random)?;
-        // Room for all of it, so that growing leaves no copies behind.
-        let mut bytes = Vec::with_capacity(2 * random.len());
-        for byte in random {
-            bytes.push(DIGITS[usize::from(byte >> 4)]);
-            bytes.push(DIGITS[usize::from(byte & 15)]);
-        }
+        let key = Self::written(2 * random.len(), |bytes| {
+            for (pair, byte) in bytes.chunks_exact_mut(2).zip(random) {
+                pair[0] = DIGITS[usize::from(byte >> 4)];
+                pair[1] = DIGITS[usize::from(byte & 15)];
+            }
+        });
         random.zeroize();
-        Ok(Self::of(bytes))
+        Ok(key)
     }
 
-    fn of(bytes: Vec<u8>) -> Self {
-        Self(Arc::new(Zeroizing::new(bytes)))
+    /// A key of up to 64 bytes, written where it stays: what is moved leaves a copy behind.
+    fn written(len: usize, write: impl FnOnce(&mut [u8])) -> Self {
+        let mut key = Arc::new(Text {
+            bytes: [0; MAX_IDEM_KEY],
+            len: len as u8,
+        });
+        if let Some(text) = Arc::get_mut(&mut key) {
+            write(&mut text.bytes[..len]);
+        }
+        Self(key)
     }
 
     /// A fresh key, for a call.
@@ -69,7 +92,7 @@ impl IdemKey {
 
     /// The key itself. Keep it out of logs.
     pub fn expose(&self) -> &str {
-        std::str::from_utf8(&self.0).unwrap_or_default()
+        std::str::from_utf8(&self.0.bytes[..usize::from(self.0.len)]).unwrap_or_default()
     }
 }
 

@@ -5,11 +5,13 @@ use crate::text;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// The longest index key in bytes.
 pub const MAX_INDEX_KEY: usize = 253;
 
 /// A name in the index: 1 to 253 characters of `a-z 0-9 . _ -`, without a dot at its beginning or end.
+/// Cloning is cheap.
 ///
 /// ```
 /// use ron_app_sdk::IndexKey;
@@ -19,7 +21,7 @@ pub const MAX_INDEX_KEY: usize = 253;
 /// # Ok::<(), ron_app_sdk::IndexKeyError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct IndexKey(Box<str>);
+pub struct IndexKey(Arc<str>);
 
 impl IndexKey {
     /// Checks a text.

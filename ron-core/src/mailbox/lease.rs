@@ -16,9 +16,14 @@ pub struct Token(Arc<str>);
 impl Token {
     /// Checks a text; `None` where it breaks the rule.
     pub fn new(text: &str) -> Option<Self> {
+        Self::check(text).ok().map(|()| Self(text.into()))
+    }
+
+    /// Whether a text is one; the error is the rule.
+    pub(crate) fn check(text: &str) -> Result<(), &'static str> {
+        const RULE: &str = "it is not 1 to 128 characters of A-Z a-z 0-9 . _ : ~ -";
         let is_allowed = |b: u8| b.is_ascii_alphanumeric() || b"._:~-".contains(&b);
-        text::check_characters(text, MAX_TOKEN, is_allowed, (|_| (), ())).ok()?;
-        Some(Self(text.into()))
+        text::check_characters(text, MAX_TOKEN, is_allowed, (|_| RULE, RULE))
     }
 
     /// The text.
@@ -43,7 +48,7 @@ impl Serialize for Token {
 impl<'de> Deserialize<'de> for Token {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         text::deserialize(deserializer, "an id or a lease", |text| {
-            Self::new(text).ok_or("it is not 1 to 128 characters of A-Z a-z 0-9 . _ : ~ -")
+            Self::check(text).map(|()| Self(text.into()))
         })
     }
 }

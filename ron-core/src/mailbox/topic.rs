@@ -42,6 +42,10 @@ impl Topic {
         Self("".into())
     }
 
+    pub(crate) fn is_unknown(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -54,6 +58,11 @@ impl Topic {
     /// [`TopicError::Length`] where the topic has more than 123 characters. Such a topic takes no messages.
     pub fn dead_letters(&self) -> Result<Self, TopicError> {
         Self::new(&format!("{self}{DEAD}"))
+    }
+
+    /// Whether there is no room for the name of its dead-letter topic.
+    pub(crate) fn is_too_long_for_dead_letters(&self) -> bool {
+        self.0.len() > MAX_TOPIC - DEAD.len()
     }
 
     /// Whether it is another topic's dead-letter topic. It takes messages from the gateway alone.

@@ -3,7 +3,8 @@
 use crate::address::{self, AddrB3};
 use crate::mailbox::{Attributes, DeadLetter, Token};
 use crate::range::ByteRange;
-use serde::{Deserialize, Serialize};
+use crate::text;
+use serde::{Deserialize, Deserializer, Serialize};
 use std::time::Duration;
 
 /// The longest detail of an error, in characters.
@@ -211,8 +212,15 @@ pub struct MailboxSendReply {
     pub executed: Executed,
     /// Whether this is the recorded result of an earlier attempt.
     pub replayed: bool,
-    /// The message's id.
-    pub id: Token,
+    /// The message's id, a [`Token`]'s text.
+    #[serde(deserialize_with = "token_text")]
+    pub id: String,
+}
+
+fn token_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    text::deserialize(deserializer, "an id", |text| {
+        Token::check(text).map(|()| text.to_owned())
+    })
 }
 
 /// The meta of a successful mailbox `receive`. The body is the messages' bodies, one after the other.

@@ -43,7 +43,7 @@ impl Send {
                 &"a dead-letter topic takes messages from the gateway alone",
             ));
         }
-        if mail.topic.dead_letters().is_err() {
+        if mail.topic.is_too_long_for_dead_letters() {
             return Err(refuse(
                 &"more than 123 characters leave no room for its dead-letter topic",
             ));
@@ -71,7 +71,7 @@ impl PlaneCall for Send {
             read_meta(&reply).map_err(|error| error.with_executed(Executed::Yes))?;
         Ok(Answer {
             value: Receipt {
-                id: receipt.id.as_str().to_owned(),
+                id: receipt.id,
                 duplicate: receipt.replayed,
             },
             executed: receipt.executed,
@@ -179,7 +179,7 @@ impl PlaneCall for ReceiveFrom {
     type Output = Vec<Message>;
 
     fn bind(&mut self, capability: &Capability) -> Result<(), SdkError> {
-        if self.topic == Topic::unknown() {
+        if self.topic.is_unknown() {
             self.topic = single_topic(capability)?;
         }
         Ok(())
@@ -366,7 +366,7 @@ mod tests {
         Reply {
             connection: ConnectionId::default(),
             code: 200,
-            meta: serde_json::to_vec(&batch).unwrap(),
+            meta: serde_json::to_vec(&batch).unwrap()[..].into(),
             body: Bytes::from_static(body),
         }
     }

@@ -119,7 +119,7 @@ mod tests {
         Reply {
             connection: ConnectionId::default(),
             code,
-            meta: serde_json::to_vec(&object).unwrap(),
+            meta: serde_json::to_vec(&object).unwrap()[..].into(),
             body: Bytes::from_static(body),
         }
     }
@@ -154,7 +154,7 @@ mod tests {
         let reply = |body: Vec<u8>| Reply {
             connection: ConnectionId::default(),
             code: 200,
-            meta: meta.to_vec(),
+            meta: meta.into(),
             body: Bytes::from(body),
         };
         let get = storage::Get::new(AddrB3::of(object).into()).unwrap();

@@ -1,6 +1,6 @@
 //! Putting one message together from frames that may be cut anywhere.
 
-use super::Violation;
+use super::{Meta, Violation};
 use crate::oap::frame::Header;
 use crate::oap::{check_meta_len, MetaError, BODY_CHUNK, MAX_BODY};
 use bytes::Bytes;
@@ -15,7 +15,7 @@ const EMPTY_FRAMES: u8 = 100;
 pub(super) struct Assembly {
     meta_len: [u8; 4],
     have: usize,
-    meta: Vec<u8>,
+    meta: Meta,
     meta_left: Option<usize>,
     body: Vec<u8>,
     empty_frames: u8,
@@ -48,12 +48,12 @@ impl Assembly {
         if self.meta_left.is_none() {
             let room = room - (before - chunk.len());
             let len = check_meta_len(u32::from_be_bytes(self.meta_len), room)?;
-            self.meta.reserve_exact(len);
+            self.meta.reserve(len);
             self.meta_left = Some(len);
         }
         if let Some(left) = &mut self.meta_left {
             let (meta, rest) = chunk.split_at((*left).min(chunk.len()));
-            self.meta.extend_from_slice(meta);
+            self.meta.append(meta);
             *left -= meta.len();
             *chunk = rest;
         }
@@ -104,7 +104,7 @@ impl Assembly {
     }
 
     /// The meta, which can be taken once.
-    pub(super) fn take_meta_text(&mut self) -> Vec<u8> {
+    pub(super) fn take_meta_text(&mut self) -> Meta {
         std::mem::take(&mut self.meta)
     }
 

@@ -7,6 +7,7 @@
 
 mod assembly;
 mod client;
+mod meta;
 mod rate;
 mod redaction;
 mod server;
@@ -14,6 +15,7 @@ mod streams;
 mod violation;
 
 pub use client::{Client, ClientEvent, Refusal, Request, Sent, Stray};
+pub use meta::Meta;
 pub use server::{RequestHead, Server, ServerEvent, ServerLimits};
 pub use violation::Violation;
 

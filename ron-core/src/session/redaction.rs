@@ -69,7 +69,7 @@ mod tests {
         let reply = ClientEvent::Reply {
             tag: 1,
             code: 200,
-            meta: secret.to_vec(),
+            meta: secret[..].into(),
             body: Bytes::from_static(secret),
         };
         let expected = "Reply { tag: 1, code: 200, meta_bytes: 8, body_bytes: 8 }";
@@ -78,7 +78,7 @@ mod tests {
             app_proto_id: 0x0301,
             tenant_id: 0,
             capability: secret.to_vec().into(),
-            meta: secret.to_vec(),
+            meta: secret[..].into(),
         };
         let request = ServerEvent::Request { corr_id: 7, head };
         let expected = "Request { corr_id: 7, head: RequestHead { app_proto_id: 769, .. } }";

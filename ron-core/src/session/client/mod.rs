@@ -12,7 +12,7 @@ use crate::oap::{
 use crate::session::assembly::Assembly;
 use crate::session::rate::RateWindow;
 use crate::session::streams::{StreamKey, Streams};
-use crate::session::Violation;
+use crate::session::{Meta, Violation};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -64,6 +64,8 @@ pub struct Sent {
 }
 
 /// What happened on the connection. `tag` is what the caller gave to [`Client::start`].
+// Nearly all of them are replies, and none lives long.
+#[allow(clippy::large_enum_variant)]
 #[derive(Clone, PartialEq, Eq)]
 pub enum ClientEvent {
     /// HELLO was answered: more calls may be opened.
@@ -75,7 +77,7 @@ pub enum ClientEvent {
         /// The status.
         code: u16,
         /// The meta, empty where an error came without.
-        meta: Vec<u8>,
+        meta: Meta,
         /// The body.
         body: Bytes,
     },

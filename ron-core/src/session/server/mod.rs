@@ -12,7 +12,7 @@ use crate::oap::{
 use crate::session::assembly::Assembly;
 use crate::session::rate::RateWindow;
 use crate::session::streams::{StreamKey, Streams};
-use crate::session::{error_meta, Violation};
+use crate::session::{error_meta, Meta, Violation};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -48,7 +48,7 @@ pub struct RequestHead {
     /// The capability, empty where none was sent.
     pub capability: Zeroizing<Vec<u8>>,
     /// The operation's DTO, to be decoded with [`Operation`](crate::oap::Operation).
-    pub meta: Vec<u8>,
+    pub meta: Meta,
 }
 
 impl std::fmt::Debug for RequestHead {

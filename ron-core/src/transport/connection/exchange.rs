@@ -3,6 +3,7 @@
 use crate::error::SdkError;
 use crate::oap::Plane;
 use crate::retry::Cause;
+use crate::session::Meta;
 use bytes::Bytes;
 use std::time::{Duration, Instant};
 
@@ -38,7 +39,7 @@ pub(crate) struct Reply {
     /// Where it came from.
     pub(crate) connection: ConnectionId,
     pub(crate) code: u16,
-    pub(crate) meta: Vec<u8>,
+    pub(crate) meta: Meta,
     pub(crate) body: Bytes,
 }
 

@@ -30,7 +30,7 @@ impl Receipt {
             Self::Send { id } => Outcome::send(MailboxSendReply {
                 executed,
                 replayed,
-                id,
+                id: id.as_str().to_owned(),
             }),
             Self::Publish => Outcome::effect(EffectReply { executed, replayed }),
         }

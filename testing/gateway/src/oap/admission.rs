@@ -104,7 +104,7 @@ mod tests {
             app_proto_id,
             tenant_id: 0,
             capability: capability.to_vec().into(),
-            meta: meta.as_bytes().to_vec(),
+            meta: meta.as_bytes().into(),
         };
         admit(engine, Instant::now(), &head)
     }

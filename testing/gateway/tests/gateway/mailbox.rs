@@ -75,7 +75,7 @@ async fn a_message_is_sent_received_and_acknowledged() {
     let [one, two] = &received.messages[..] else {
         panic!("{received:?}");
     };
-    assert_eq!((&one.id, one.attempt, one.len), (&sent.id, 1, 9));
+    assert_eq!((one.id.as_str(), one.attempt, one.len), (&*sent.id, 1, 9));
     assert_eq!((&one.attrs, one.dead), (&attributes, None));
     assert_eq!(one.address, AddrB3::of(b"one pizza"));
     assert_eq!(&answer.body[..9], b"one pizza");
@@ -300,7 +300,7 @@ async fn a_message_nobody_can_handle_ends_among_the_dead_letters() {
     let [letter] = &dead.messages[..] else {
         panic!("{dead:?}");
     };
-    assert_eq!((&letter.id, letter.attempt), (&sent.id, 1));
+    assert_eq!((letter.id.as_str(), letter.attempt), (&*sent.id, 1));
     let meta = serde_json::to_string(&letter.dead).unwrap();
     assert_eq!(meta, r#"{"reason":"too_many_deliveries","deliveries":2}"#);
     assert_eq!(fixture.gateway.metrics().mailbox_dead_letters(), 1);

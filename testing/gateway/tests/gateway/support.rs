@@ -311,7 +311,14 @@ impl Connection {
                     code,
                     meta,
                     body,
-                } => Some((of, Answer { code, meta, body })),
+                } => Some((
+                    of,
+                    Answer {
+                        code,
+                        meta: meta.to_vec(),
+                        body,
+                    },
+                )),
                 _ => None,
             })
             .await;
