@@ -43,8 +43,7 @@ impl Core<AsyncTransport> {
             }
             running.begin_attempt();
             let result = {
-                let write_meta = |left, out: &mut Vec<u8>| running.write_meta(left, out);
-                let exchange = running.exchange(&write_meta);
+                let exchange = running.exchange();
                 self.transport.exchange(home, &exchange).await
             };
             match running.conclude(result) {

@@ -33,8 +33,7 @@ impl Core<BlockingTransport> {
             }
             running.begin_attempt();
             let result = {
-                let write_meta = |left, out: &mut Vec<u8>| running.write_meta(left, out);
-                let exchange = running.exchange(&write_meta);
+                let exchange = running.exchange();
                 self.transport.exchange(&exchange)
             };
             match running.conclude(result) {

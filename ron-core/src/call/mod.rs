@@ -23,7 +23,7 @@ use crate::retry::{
 use crate::stats::ClientStats;
 use crate::telemetry::{self, CallEnd, CallSpan, Outcome, RetrySpan};
 use crate::transport::endpoint::Endpoint;
-use crate::transport::{ConnectionId, Exchange, Failure, Reply};
+use crate::transport::{ConnectionId, Content, Exchange, Failure, Reply};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -70,6 +70,9 @@ pub(crate) trait PlaneCall {
     fn body(&self) -> &[u8] {
         &[]
     }
+
+    /// Does beforehand what it takes to read the answer.
+    fn while_waiting(&self) {}
 
     /// Reads a successful answer.
     fn complete(&self, reply: Reply) -> Result<Answer<Self::Output>, SdkError>;
@@ -356,18 +359,11 @@ impl<C: PlaneCall> Running<'_, C> {
         self.context.attempt = u8::try_from(self.policy.attempts()).unwrap_or(u8::MAX);
     }
 
-    /// Appends the request's meta.
-    fn write_meta(&self, deadline_ms: u32, out: &mut Vec<u8>) {
-        let context = CallContext {
-            deadline_ms,
-            ..self.context.clone()
-        };
-        let left = Duration::from_millis(deadline_ms.into());
-        self.call.operation_within(left).encode(&context, out);
-    }
-
-    /// What the transport needs to know, with [`Running::write_meta`] as `write_meta`.
-    fn exchange<'a>(&'a self, write_meta: &'a (dyn Fn(u32, &mut Vec<u8>) + Sync)) -> Exchange<'a> {
+    /// What the transport needs to know.
+    fn exchange(&self) -> Exchange<'_>
+    where
+        C: Sync,
+    {
         let deadline = self.policy.deadline();
         // A first attempt begins with its call.
         let began = match self.policy.attempts() {
@@ -379,8 +375,7 @@ impl<C: PlaneCall> Running<'_, C> {
             began,
             plane: self.call.operation().plane(),
             capability: self.token.as_ref().map_or(&[], |(token, _)| token.expose()),
-            write_meta,
-            body: self.call.body(),
+            content: self,
             deadline,
             answer_within: attempt_timeout(self.limit) + self.call.wait(left),
             dial_by: self.policy.dial_by(),
@@ -477,6 +472,25 @@ impl<C: PlaneCall> Running<'_, C> {
         error
             .with_executed(self.policy.executed())
             .with_attempts(self.policy.attempts(), gave_up)
+    }
+}
+
+impl<C: PlaneCall> Content for Running<'_, C> {
+    fn write_meta(&self, deadline_ms: u32, out: &mut Vec<u8>) {
+        let context = CallContext {
+            deadline_ms,
+            ..self.context.clone()
+        };
+        let left = Duration::from_millis(deadline_ms.into());
+        self.call.operation_within(left).encode(&context, out);
+    }
+
+    fn body(&self) -> &[u8] {
+        self.call.body()
+    }
+
+    fn while_waiting(&self) {
+        self.call.while_waiting();
     }
 }
 

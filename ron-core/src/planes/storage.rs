@@ -8,6 +8,7 @@ use crate::oap::{Executed, ObjectReply, Operation, StoragePutReply, MAX_BODY};
 use crate::range::ByteRange;
 use crate::transport::Reply;
 use bytes::Bytes;
+use std::sync::OnceLock;
 
 /// A part of an object. The object's address vouches for the whole of it only, so a part cannot be
 /// verified: it is what the gateway says it is.
@@ -31,6 +32,7 @@ impl std::fmt::Debug for UnverifiedRange {
 pub(crate) struct Put<B> {
     body: B,
     verify: bool,
+    address: OnceLock<AddrB3>,
 }
 
 impl<B: AsRef<[u8]>> Put<B> {
@@ -43,7 +45,15 @@ impl<B: AsRef<[u8]>> Put<B> {
                 format_args!("{len} bytes are above the limit of {MAX_BODY} bytes per object"),
             ));
         }
-        Ok(Self { body, verify })
+        Ok(Self {
+            body,
+            verify,
+            address: OnceLock::new(),
+        })
+    }
+
+    fn address(&self) -> AddrB3 {
+        *self.address.get_or_init(|| AddrB3::of(self.body.as_ref()))
     }
 }
 
@@ -58,12 +68,18 @@ impl<B: AsRef<[u8]>> PlaneCall for Put<B> {
         self.body.as_ref()
     }
 
+    fn while_waiting(&self) {
+        if self.verify {
+            self.address();
+        }
+    }
+
     fn complete(&self, reply: Reply) -> Result<Answer<AddrB3>, SdkError> {
         let receipt: StoragePutReply =
             read_meta(&reply).map_err(|error| error.with_executed(Executed::Yes))?;
         let body = self.body.as_ref();
         let is_intact = receipt.size == body.len() as u64
-            && (!self.verify || receipt.address == AddrB3::of(body));
+            && (!self.verify || receipt.address == self.address());
         if !is_intact {
             return Err(SdkError::new(
                 ErrorKind::IntegrityMismatch,

@@ -14,6 +14,7 @@ use crate::runtime::SharedRuntime;
 use crate::stats::ClientStats;
 use std::future::{poll_fn, Future};
 use std::io;
+use std::mem;
 use std::pin::{pin, Pin};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
@@ -213,7 +214,7 @@ async fn drive(
     now: Instant,
 ) -> Result<Reply, Failure> {
     let mut ticket = Ticket::new(connection, now);
-    let mut first = Some(now);
+    let (mut first, mut has_waited) = (Some(now), false);
     let mut sleep = pin!(tokio::time::sleep_until(exchange.deadline.into()));
     let mut patience = PATIENCE.0;
     let mut patience_ends: Option<Instant> = None;
@@ -235,7 +236,11 @@ async fn drive(
                 write,
                 until,
                 depends_on_others,
+                is_sent,
             } => {
+                if is_sent && !mem::replace(&mut has_waited, true) {
+                    exchange.content.while_waiting();
+                }
                 let socket = &ticket.connection.socket.stream;
                 let mut ready = Poll::Pending;
                 if read {

@@ -11,6 +11,7 @@ use crate::oap::hello::HelloRequest;
 use crate::retry::Random;
 use crate::stats::ClientStats;
 use std::io;
+use std::mem;
 use std::sync::Arc;
 use std::task::{Wake, Waker};
 use std::thread::{self, Thread};
@@ -143,21 +144,25 @@ fn drive(
     mut now: Instant,
 ) -> Result<Reply, Failure> {
     let mut ticket = Ticket::new(connection, now);
+    let mut has_waited = false;
     loop {
         match ticket.advance(exchange, waker, false, now) {
             Step::Done(result) => return result,
             Step::Yield => thread::yield_now(),
             Step::Wait {
-                read: false,
-                write: false,
+                read,
+                write,
                 until,
+                is_sent,
                 ..
-            } => thread::park_timeout(until.saturating_duration_since(now)),
-            Step::Wait {
-                read, write, until, ..
             } => {
+                if is_sent && !mem::replace(&mut has_waited, true) {
+                    exchange.content.while_waiting();
+                }
                 let limit = until.saturating_duration_since(now);
-                if !(read && !write && limit > RECEIVE && ticket.receive()) {
+                if !read && !write {
+                    thread::park_timeout(limit);
+                } else if !(read && !write && limit > RECEIVE && ticket.receive()) {
                     if let Err(error) = ticket.connection.socket.wait(read, write, limit) {
                         ticket.connection.abandon(&error);
                     }

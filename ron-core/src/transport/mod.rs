@@ -16,7 +16,7 @@ mod socket;
 mod tls;
 mod trust;
 
-pub(crate) use connection::{ConnectionId, Exchange, Failure, Reply};
+pub(crate) use connection::{ConnectionId, Content, Exchange, Failure, Reply};
 
 use crate::config::{SdkConfig, Timeouts};
 use crate::error::{ErrorKind, SdkError};

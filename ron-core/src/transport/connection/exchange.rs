@@ -13,14 +13,25 @@ pub(crate) struct Exchange<'a> {
     pub(crate) began: Instant,
     pub(crate) plane: Plane,
     pub(crate) capability: &'a [u8],
-    /// Appends the meta, given the milliseconds that are left when the request is written.
-    pub(crate) write_meta: &'a (dyn Fn(u32, &mut Vec<u8>) + Sync),
-    pub(crate) body: &'a [u8],
+    pub(crate) content: &'a (dyn Content + Sync),
     pub(crate) deadline: Instant,
     /// For the answer's first byte, from the request's last one on.
     pub(crate) answer_within: Duration,
     /// A gateway that cannot be dialled before is not waited for.
     pub(crate) dial_by: Instant,
+}
+
+/// What a request says.
+pub(crate) trait Content {
+    /// Appends the meta, given the milliseconds that are left when the request is written.
+    fn write_meta(&self, deadline_ms: u32, out: &mut Vec<u8>);
+
+    /// The request's body.
+    fn body(&self) -> &[u8];
+
+    /// Called once the request has left, while the gateway is at work: what has to be done anyway costs no time
+    /// then.
+    fn while_waiting(&self);
 }
 
 /// One of a client's connections.

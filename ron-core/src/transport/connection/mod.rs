@@ -24,7 +24,7 @@ mod probe;
 mod state;
 mod ticket;
 
-pub(crate) use exchange::{ConnectionId, Exchange, Failure, Reply};
+pub(crate) use exchange::{ConnectionId, Content, Exchange, Failure, Reply};
 pub(super) use ticket::{Step, Ticket};
 
 use super::socket::Socket;

@@ -21,6 +21,10 @@ use zeroize::Zeroize;
 
 /// Bodies up to this size share their frame head's TLS record: copying them costs less than a record.
 const COPIED_BODY: usize = 4096;
+/// With so many open calls, it is likely that others have something to send at the same time.
+const CROWD: usize = 4;
+/// Sealed bytes that do not wait for more: a system call is little beside them.
+const TOGETHER: usize = 64 * 1024;
 /// Room for a meta of any operation of today.
 const META_ROOM: usize = 4096;
 
@@ -198,7 +202,8 @@ impl State {
         // Reserved beforehand, so that growing leaves no copies of a capability or a key behind.
         self.meta.clear();
         self.meta.reserve(META_ROOM);
-        (exchange.write_meta)(u32::try_from(left).unwrap_or(u32::MAX), &mut self.meta);
+        let left = u32::try_from(left).unwrap_or(u32::MAX);
+        exchange.content.write_meta(left, &mut self.meta);
         self.plaintext.clear();
         let head = HEADER_LEN + exchange.capability.len() + 4 + self.meta.len();
         self.plaintext.reserve(head + COPIED_BODY);
@@ -208,7 +213,7 @@ impl State {
             capability: exchange.capability,
             meta: &self.meta,
         };
-        let body_len = exchange.body.len();
+        let body_len = exchange.content.body().len();
         let started = self
             .session
             .start(tag, &request, body_len, &mut self.plaintext);
@@ -243,7 +248,7 @@ impl State {
             self.last_write = now;
         }
         let mut sealed = self.seal_control(now);
-        let body = &exchange.body[sent.body.clone()];
+        let body = &exchange.content.body()[sent.body.clone()];
         let head = self.plaintext.len();
         if body.len() <= COPIED_BODY {
             self.plaintext.extend_from_slice(body);
@@ -283,6 +288,14 @@ impl State {
         let sealed = self.tls.seal(control, &mut self.outgoing);
         control.clear();
         sealed
+    }
+
+    /// Whether a request that has just been sealed may wait for those of others, to leave together with them:
+    /// whoever seals the first one lets the tasks run that are ready, then writes what all have sealed.
+    pub(super) fn may_wait_for_more<S: Socket>(&self) -> bool {
+        !S::SHARED_WAIT
+            && self.session.open_calls() >= CROWD
+            && self.outgoing.pending().len() < TOGETHER
     }
 
     /// Writes what is sealed, as far as the socket takes it.

@@ -23,6 +23,8 @@ const LOOK_AMONG_OTHERS: Duration = Duration::from_millis(20);
 const LOOK_ALONE: Duration = Duration::from_millis(100);
 
 /// What a caller has to do next.
+// Every call ends with the large one.
+#[allow(clippy::large_enum_variant)]
 pub(in crate::transport) enum Step {
     /// The call is over.
     Done(Result<Reply, Failure>),
@@ -33,6 +35,8 @@ pub(in crate::transport) enum Step {
         until: Instant,
         /// Nothing happens unless another caller does its part.
         depends_on_others: bool,
+        /// The whole request has left.
+        is_sent: bool,
     },
     /// Let others run, then advance again.
     Yield,
@@ -134,17 +138,29 @@ impl<S: Socket> Ticket<S> {
         state.enforce_limits(socket, now, connection.connect_deadline, wakes);
 
         for _ in 0..READS_IN_A_ROW {
+            let is_writer = take_over || state.writer.map_or(true, |writer| writer == tag);
             if let Some(result) = state.callers[tag].result.take() {
-                state.flush(socket, now, wakes);
+                if is_writer {
+                    state.flush(socket, now, wakes);
+                }
                 return Step::Done(result);
             }
             if now >= exchange.deadline {
                 return Step::Done(Err(self.give_up(socket, state, now, wakes).into()));
             }
+            let was_waiting = matches!(self.stage, Stage::Waiting);
             if let Err(failure) = self.send(socket, state, tag, exchange, take_over, now, wakes) {
                 return Step::Done(Err(failure));
             }
-            state.flush(socket, now, wakes);
+            let is_new = was_waiting && matches!(self.stage, Stage::Sent { .. });
+            let waits_for_more = is_new && !take_over && state.may_wait_for_more::<S>();
+            if waits_for_more && state.writer.is_none() {
+                state.writer = Some(tag);
+                return Step::Yield;
+            }
+            if is_writer {
+                state.flush(socket, now, wakes);
+            }
             let mut due = None;
             if let Stage::Sent { corr_id } = self.stage {
                 due = state.answer_due(tag, corr_id, exchange, now);
@@ -192,6 +208,7 @@ impl<S: Socket> Ticket<S> {
                 depends_on_others: !is_reader
                     || (is_waiting && state.queue.front() != Some(&tag))
                     || (!wants_write && !state.outgoing.is_empty()),
+                is_sent: state.outgoing.is_empty() && matches!(self.stage, Stage::Sent { .. }),
             };
         }
         Step::Yield
@@ -222,10 +239,10 @@ impl<S: Socket> Ticket<S> {
             if state.callers[tag].wants_room || state.failed.is_some() {
                 break;
             }
-            let body = exchange.body;
+            let body_len = exchange.content.body().len();
             self.stage = match state
                 .session
-                .resume(corr_id, sent, body.len(), &mut state.plaintext)
+                .resume(corr_id, sent, body_len, &mut state.plaintext)
             {
                 Some(sent) => state.seal(socket, tag, &sent, exchange, now, wakes),
                 // Answered before its end: the rest is not wanted.
