@@ -9,6 +9,9 @@
 //! - [`Buffered`]: rustls' own stream, the usual way;
 //! - [`Plain`]: TCP without TLS.
 //!
+//! Two more are asynchronous: [`Raw`], a TLS stream that one task reads and writes, and [`Tasks`], which many callers
+//! share with the help of a task that reads and one that writes, as most clients are made.
+//!
 //! ```no_run
 //! use ron_bare::{client_config, Client, Floor, Request};
 //! # fn example(capability: &[u8], address: ron_app_sdk::AddrB3) -> ron_bare::Result<()> {
@@ -24,16 +27,20 @@ mod buffered;
 mod client;
 mod floor;
 mod plain;
+mod raw;
 mod reply;
 mod request;
+mod tasks;
 mod tls;
 
 pub use buffered::Buffered;
 pub use client::{Client, Wire};
 pub use floor::Floor;
 pub use plain::Plain;
+pub use raw::Raw;
 pub use request::Request;
-pub use tls::client_config;
+pub use tasks::Tasks;
+pub use tls::{client_config, pinned_config};
 
 /// What went wrong, as text.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;

@@ -82,14 +82,15 @@ impl ReplyReader {
         self.is_complete
     }
 
-    /// Takes bytes that have been received.
-    pub(crate) fn consume(&mut self, mut bytes: &[u8]) -> Result<()> {
-        while let Some(part) = self.decoder.next_part(&mut bytes)? {
-            match part {
-                Part::Header(header) => self.begin_frame(header)?,
-                Part::Payload(payload) => self.take(payload),
-                Part::Capability(_) => return Err("a reply has a capability".into()),
-                Part::End => {
+    /// Takes bytes that have been received off the front, up to the end of the reply.
+    pub(crate) fn consume(&mut self, bytes: &mut &[u8]) -> Result<()> {
+        while !self.is_complete {
+            match self.decoder.next_part(bytes)? {
+                None => break,
+                Some(Part::Header(header)) => self.begin_frame(header)?,
+                Some(Part::Payload(payload)) => self.take(payload),
+                Some(Part::Capability(_)) => return Err("a reply has a capability".into()),
+                Some(Part::End) => {
                     let header = self.header.take();
                     // HELLO's answer bears no END.
                     self.is_complete = !self.has_meta || header.is_some_and(|h| h.is_end());
@@ -100,7 +101,7 @@ impl ReplyReader {
     }
 
     fn begin_frame(&mut self, header: Header) -> Result<()> {
-        if self.is_complete || header.corr_id != self.corr_id {
+        if header.corr_id != self.corr_id {
             return Err(format!("a frame for call {} came unasked", header.corr_id).into());
         }
         self.code = header.code;
@@ -172,30 +173,53 @@ impl ReplyReader {
 
     /// Whether the complete reply is what the request asked for.
     pub(crate) fn verify(&mut self, check: &Check, stored: Option<AddrB3>) -> Result<()> {
-        if self.code != 200 {
-            let meta = String::from_utf8_lossy(self.meta());
-            return Err(format!("the peer answered {}: {meta}", self.code).into());
-        }
+        check_code(self.code, self.meta())?;
         let is_right = match check {
             Check::Success => true,
             Check::Object(address) => self.address() == *address,
-            Check::Stored(_) => stored.is_some_and(|address| self.names(address)),
+            Check::Stored(_) => stored.is_some_and(|address| names(self.meta(), address)),
         };
-        if is_right {
-            Ok(())
-        } else {
-            Err("the reply is not for the bytes that were asked for or sent".into())
-        }
+        is_right.then_some(()).ok_or_else(|| WRONG.into())
     }
 
     fn meta(&self) -> &[u8] {
         self.start.get(4..).unwrap_or_default()
     }
+}
 
-    /// Whether the meta contains the address.
-    fn names(&self, address: AddrB3) -> bool {
-        memmem::find(self.meta(), &text(address)).is_some()
+const WRONG: &str = "the reply is not for the bytes that were asked for or sent";
+
+/// Whether a reply that was put together as a whole is what the request asked for.
+pub(crate) fn verify_whole(
+    check: &Check,
+    stored: Option<AddrB3>,
+    code: u16,
+    meta: &[u8],
+    body: &[u8],
+) -> Result<()> {
+    check_code(code, meta)?;
+    let is_right = match check {
+        Check::Success => true,
+        Check::Object(address) => AddrB3::of(body) == *address,
+        Check::Stored(_) => stored.is_some_and(|address| names(meta, address)),
+    };
+    is_right.then_some(()).ok_or_else(|| WRONG.into())
+}
+
+fn check_code(code: u16, meta: &[u8]) -> Result<()> {
+    match code {
+        200 => Ok(()),
+        _ => Err(format!(
+            "the peer answered {code}: {}",
+            String::from_utf8_lossy(meta)
+        )
+        .into()),
     }
+}
+
+/// Whether a receipt contains the address.
+fn names(meta: &[u8], address: AddrB3) -> bool {
+    memmem::find(meta, &text(address)).is_some()
 }
 
 /// `b3:` and the digest's digits, without an allocation.
@@ -251,9 +275,10 @@ mod tests {
                 let check = Check::Object(AddrB3::of(object));
                 let mut reader = ReplyReader::new();
                 reader.expect(3, &check);
-                for chunk in bytes.chunks(size) {
+                for mut chunk in bytes.chunks(size) {
                     assert!(!reader.is_complete());
-                    reader.consume(chunk).unwrap();
+                    reader.consume(&mut chunk).unwrap();
+                    assert!(chunk.is_empty());
                 }
                 assert!(reader.is_complete());
                 assert_eq!(reader.meta(), b"{}");
@@ -272,7 +297,7 @@ mod tests {
         let check = Check::Stored(Vec::new());
         let mut reader = ReplyReader::new();
         reader.expect(1, &check);
-        reader.consume(&bytes).unwrap();
+        reader.consume(&mut &bytes[..]).unwrap();
         assert!(reader.verify(&check, Some(address)).is_ok());
         assert!(reader.verify(&check, Some(AddrB3::of(b"hallo"))).is_err());
     }
@@ -283,6 +308,6 @@ mod tests {
         frame(Flags::START.with(Flags::END), 2, b"\0\0\0\0", &mut bytes);
         let mut reader = ReplyReader::new();
         reader.expect(1, &Check::Success);
-        assert!(reader.consume(&bytes).is_err());
+        assert!(reader.consume(&mut &bytes[..]).is_err());
     }
 }

@@ -122,17 +122,32 @@ impl Request {
 
     /// The frames as call number `corr_id` of its connection sends them.
     pub(crate) fn for_call(&mut self, corr_id: u64) -> &[u8] {
-        for start in &self.starts {
-            let place = start + CORR_ID.start..start + CORR_ID.end;
-            self.frames[place].copy_from_slice(&corr_id.to_be_bytes());
-        }
-        if let Some(at) = self.counter {
-            for (digit, byte) in self.frames[at..at + COUNTER].iter_mut().enumerate() {
-                let shift = 60 - 4 * digit as u32;
-                *byte = b"0123456789abcdef"[(corr_id >> shift) as usize & 15];
-            }
-        }
+        number(&mut self.frames, &self.starts, self.counter, corr_id);
         &self.frames
+    }
+
+    /// The same, appended to what is to be sent.
+    pub(crate) fn append_for_call(&self, corr_id: u64, out: &mut Vec<u8>) {
+        let start = out.len();
+        out.extend_from_slice(&self.frames);
+        number(&mut out[start..], &self.starts, self.counter, corr_id);
+    }
+
+    /// Bytes of all frames.
+    pub(crate) fn len(&self) -> usize {
+        self.frames.len()
+    }
+}
+
+fn number(frames: &mut [u8], starts: &[usize], counter: Option<usize>, corr_id: u64) {
+    for start in starts {
+        frames[start + CORR_ID.start..start + CORR_ID.end].copy_from_slice(&corr_id.to_be_bytes());
+    }
+    if let Some(at) = counter {
+        for (digit, byte) in frames[at..at + COUNTER].iter_mut().enumerate() {
+            let shift = 60 - 4 * digit as u32;
+            *byte = b"0123456789abcdef"[(corr_id >> shift) as usize & 15];
+        }
     }
 }
 
@@ -171,5 +186,8 @@ mod tests {
             assert_eq!((frames, &received), (3, &body));
         }
         assert!(keys[0] != keys[1]);
+        let mut appended = b"before".to_vec();
+        request.append_for_call(7, &mut appended);
+        assert_eq!(&appended[6..], request.for_call(7));
     }
 }

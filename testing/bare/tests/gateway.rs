@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use ron_app_sdk::{AddrB3, Topic, MAX_BODY};
-use ron_bare::{client_config, Buffered, Client, Floor, Request, Wire};
+use ron_bare::{client_config, Buffered, Client, Floor, Raw, Request, Tasks, Wire};
 use ron_gateway::certificates::{Authority, CertificateRequest};
 use ron_gateway::{Gateway, GatewayConfig};
 use rustls::ClientConfig;
@@ -10,8 +10,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::runtime::Runtime;
 
+const SIZES: [usize; 9] = [0, 1, 64, 4096, 65_535, 65_536, 131_072, 200_000, MAX_BODY];
+
+fn body(size: usize) -> Vec<u8> {
+    (0..size).map(|i| (i % 251) as u8).collect()
+}
+
 struct World {
-    _runtime: Runtime,
+    runtime: Runtime,
     gateway: Gateway,
     tls: Arc<ClientConfig>,
 }
@@ -27,7 +33,7 @@ impl World {
         let ca = folder.path().join("ca.pem");
         std::fs::write(&ca, authority.certificate_pem()).unwrap();
         Self {
-            _runtime: runtime,
+            runtime,
             gateway,
             tls: client_config(&ca).unwrap(),
         }
@@ -47,8 +53,8 @@ fn works<W: Wire>() {
     let world = World::new();
     let capability = world.capability();
     let mut client = Client::<W>::connect(world.address(), &world.tls).unwrap();
-    for size in [0, 1, 64, 4096, 65_535, 65_536, 131_072, 200_000, MAX_BODY] {
-        let body: Vec<u8> = (0..size).map(|i| (i % 251) as u8).collect();
+    for size in SIZES {
+        let body = body(size);
         let mut put = Request::put(&capability, &body);
         let mut get = Request::get(&capability, AddrB3::of(&body));
         for _ in 0..3 {
@@ -77,4 +83,56 @@ fn every_operation_works_over_the_unbuffered_interface() {
 #[test]
 fn every_operation_works_over_the_buffered_stream() {
     works::<Buffered>();
+}
+
+#[test]
+fn every_operation_works_over_an_asynchronous_stream() {
+    let world = World::new();
+    let capability = world.capability();
+    world.runtime.block_on(async {
+        let mut client = Raw::connect(world.address(), &world.tls).await.unwrap();
+        for size in SIZES {
+            let body = body(size);
+            let mut put = Request::put(&capability, &body);
+            client.call(&mut put).await.unwrap();
+            let mut get = Request::get(&capability, AddrB3::of(&body));
+            client.call(&mut get).await.unwrap();
+        }
+        let mut absent = Request::get(&capability, AddrB3::of(b"absent"));
+        let error = client.call(&mut absent).await.unwrap_err().to_string();
+        assert!(error.contains("404"), "{error}");
+    });
+}
+
+#[test]
+fn many_callers_share_the_tasks_of_one_connection() {
+    let world = World::new();
+    let capability = world.capability();
+    world.runtime.block_on(async {
+        let client = Tasks::connect(world.address(), &world.tls).await.unwrap();
+        let client = Arc::new(client);
+        let callers: Vec<_> = (0..64)
+            .map(|caller| {
+                let (client, capability) = (Arc::clone(&client), capability.clone());
+                tokio::spawn(async move {
+                    for turn in 0..3 {
+                        let body = body(SIZES[(caller + turn) % SIZES.len()]);
+                        let put = Arc::new(Request::put(&capability, &body));
+                        client.call(&put).await.unwrap();
+                        let get = Arc::new(Request::get(&capability, AddrB3::of(&body)));
+                        client.call(&get).await.unwrap();
+                    }
+                })
+            })
+            .collect();
+        for caller in callers {
+            caller.await.unwrap();
+        }
+        let absent = Arc::new(Request::get(&capability, AddrB3::of(b"absent")));
+        let error = client.call(&absent).await.unwrap_err().to_string();
+        assert!(error.contains("404"), "{error}");
+        world.gateway.shutdown().await;
+        let error = client.call(&absent).await.unwrap_err().to_string();
+        assert!(error.contains("ended"), "{error}");
+    });
 }
