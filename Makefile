@@ -21,9 +21,9 @@ test: tools-test ## Run everything that must pass, with the time of each stage
 test-deep: tools-test ## Run what needs rarer tools
 	@scripts/test_deep.sh
 
-overhead: tools ## Compare the SDK's blocking client with bare TLS clients
-	@cargo build --quiet --release --locked -p ron-gateway -p ron-overhead
-	@$(GATEWAY) target/release/ron-overhead
+overhead: tools ## Compare the SDK with bare clients: figures in testing/performance/out
+	@cargo build --quiet --release --locked -p ron-overhead
+	@target/release/ron-overhead --json testing/performance/out/overhead.json
 
 lint: tools ## Check format and lints
 	@cargo fmt --all --check

@@ -1,0 +1,408 @@
+//! The gateway's side of one connection, reduced to what clients are measured with: an object that is known
+//! beforehand, answered from prepared frames. It performs no I/O.
+
+use crate::object::Object;
+use memchr::memmem;
+use ron_app_sdk::oap::control::Control;
+use ron_app_sdk::oap::hello::{HelloReply, Profile};
+use ron_app_sdk::oap::{
+    ErrorReply, Executed, Flags, FrameDecoder, Header, ObjectReply, Operation, Part, Plane, Reason,
+    StoragePutReply, BODY_CHUNK, HEADER_LEN,
+};
+use ron_bare::Result;
+use std::mem;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// More than any client has open.
+const MAX_IN_FLIGHT: u32 = 4096;
+/// A reply that is shorter is copied, so that it leaves with its neighbours.
+const LARGE: usize = 16 * 1024;
+/// Where `corr_id` lies in a header.
+const CORR_ID: Range<usize> = 30..38;
+
+/// One connection.
+pub(crate) struct Responder {
+    object: Arc<Object>,
+    get_reply: Prepared,
+    put_reply: Prepared,
+    /// The object's address as requests name it.
+    address: String,
+    /// Whether gets wait until they are released.
+    is_holding: bool,
+    held: Vec<u64>,
+
+    decoder: FrameDecoder,
+    header: Option<Header>,
+    /// `meta_len` and the meta of the frame that is being read, or the payload where it has no meta.
+    start: Vec<u8>,
+    last_corr: u64,
+    requests: Vec<Open>,
+
+    /// Small replies.
+    small: Vec<u8>,
+    due: Vec<Due>,
+}
+
+/// A request of which more is to come.
+struct Open {
+    corr_id: u64,
+    kind: Kind,
+    received: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Get,
+    Put,
+    /// It has been answered with an error.
+    Refused,
+}
+
+/// What is to be written, in order.
+enum Due {
+    Small(Range<usize>),
+    /// The object, as the reply to this call.
+    Object(u64),
+}
+
+/// A reply's frames, complete but for `corr_id`.
+struct Prepared {
+    frames: Vec<u8>,
+    starts: Vec<usize>,
+}
+
+impl Responder {
+    pub(crate) fn new(object: Arc<Object>, is_holding: bool) -> Result<Self> {
+        let size = object.body.len() as u64;
+        let got = ObjectReply {
+            executed: Executed::No,
+            address: object.address,
+            size,
+            range: None,
+        };
+        let stored = StoragePutReply {
+            executed: Executed::Yes,
+            replayed: false,
+            address: object.address,
+            size,
+        };
+        Ok(Self {
+            get_reply: Prepared::new(
+                200,
+                Plane::Storage,
+                &serde_json::to_vec(&got)?,
+                &object.body,
+            ),
+            put_reply: Prepared::new(200, Plane::Storage, &serde_json::to_vec(&stored)?, b""),
+            address: object.address.to_string(),
+            object,
+            is_holding,
+            held: Vec::new(),
+            decoder: FrameDecoder::new(),
+            header: None,
+            start: Vec::new(),
+            last_corr: 0,
+            requests: Vec::new(),
+            small: Vec::new(),
+            due: Vec::new(),
+        })
+    }
+
+    /// Takes bytes that have been received.
+    pub(crate) fn consume(&mut self, mut bytes: &[u8]) -> Result<()> {
+        while let Some(part) = self.decoder.next_part(&mut bytes)? {
+            match part {
+                Part::Header(header) => self.begin(header)?,
+                Part::Capability(_) => {}
+                Part::Payload(payload) => self.take(payload)?,
+                Part::End => self.end()?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Answers the gets that have been held, and holds no more.
+    pub(crate) fn release(&mut self) {
+        self.is_holding = false;
+        for corr_id in mem::take(&mut self.held) {
+            self.answer_get(corr_id);
+        }
+    }
+
+    /// Whether a release would answer anything.
+    pub(crate) fn is_holding(&self) -> bool {
+        self.is_holding
+    }
+
+    /// Hands everything that is due to `write`.
+    pub(crate) fn write_due(&mut self, mut write: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        for due in self.due.drain(..) {
+            match due {
+                Due::Small(range) => write(&self.small[range])?,
+                Due::Object(corr_id) => write(self.get_reply.for_call(corr_id))?,
+            }
+        }
+        self.small.clear();
+        Ok(())
+    }
+
+    fn begin(&mut self, header: Header) -> Result<()> {
+        let is_call = header.app_proto_id != Plane::Control.id();
+        if is_call && header.is_start() {
+            if header.corr_id != self.last_corr + 1 {
+                let (found, last) = (header.corr_id, self.last_corr);
+                return Err(format!("call {found} was opened after call {last}").into());
+            }
+            self.last_corr += 1;
+        } else if is_call && self.request(header.corr_id).is_none() {
+            return Err(format!("call {} is not open", header.corr_id).into());
+        }
+        self.start.clear();
+        self.header = Some(header);
+        Ok(())
+    }
+
+    fn request(&mut self, corr_id: u64) -> Option<&mut Open> {
+        self.requests.iter_mut().find(|r| r.corr_id == corr_id)
+    }
+
+    fn take(&mut self, mut payload: &[u8]) -> Result<()> {
+        let Some(header) = self.header else {
+            return Ok(());
+        };
+        if header.app_proto_id == Plane::Control.id() {
+            self.start.extend_from_slice(payload);
+            return Ok(());
+        }
+        if header.is_start() {
+            while !payload.is_empty() && self.start.len() < self.start_len() {
+                let missing = self.start_len() - self.start.len();
+                let (part, rest) = payload.split_at(missing.min(payload.len()));
+                self.start.extend_from_slice(part);
+                payload = rest;
+            }
+            if payload.is_empty() {
+                return Ok(());
+            }
+            if self.request(header.corr_id).is_none() {
+                self.open(&header)?;
+            }
+        }
+        self.take_body(header.corr_id, payload)
+    }
+
+    /// How long `meta_len` and the meta are, as far as is known.
+    fn start_len(&self) -> usize {
+        let meta_len = self.start.first_chunk::<4>().copied();
+        meta_len.map_or(4, |bytes| 4 + u32::from_be_bytes(bytes) as usize)
+    }
+
+    /// Opens a call whose meta is complete.
+    fn open(&mut self, header: &Header) -> Result<()> {
+        let meta = self.meta();
+        let is_storage = header.app_proto_id == Plane::Storage.id();
+        let names_object = || memmem::find(meta, self.address.as_bytes()).is_some();
+        let (kind, refusal) =
+            if is_storage && meta.starts_with(b"{\"op\":\"get\"") && names_object() {
+                (Kind::Get, None)
+            } else if is_storage && meta.starts_with(b"{\"op\":\"put\"") {
+                (Kind::Put, None)
+            } else {
+                let is_operation = Operation::decode(header.app_proto_id, meta).is_ok();
+                let refusals = [Reason::UnknownOperation, Reason::NotFound];
+                (Kind::Refused, Some(refusals[usize::from(is_operation)]))
+            };
+        if let Some(reason) = refusal {
+            self.answer_error(header.corr_id, reason)?;
+        }
+        self.requests.push(Open {
+            corr_id: header.corr_id,
+            kind,
+            received: 0,
+        });
+        Ok(())
+    }
+
+    fn meta(&self) -> &[u8] {
+        self.start.get(4..).unwrap_or_default()
+    }
+
+    /// What is put has to be the object: it is compared as it comes.
+    fn take_body(&mut self, corr_id: u64, body: &[u8]) -> Result<()> {
+        let object = Arc::clone(&self.object);
+        let Some(request) = self.request(corr_id) else {
+            return Ok(());
+        };
+        let expected = object.body.get(request.received..).unwrap_or_default();
+        if request.kind == Kind::Put && !expected.starts_with(body) {
+            return Err("other bytes were put than the object's".into());
+        }
+        request.received += body.len();
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<()> {
+        let Some(header) = self.header.take() else {
+            return Ok(());
+        };
+        if header.flags.contains(Flags::EVENT) {
+            return self.control();
+        }
+        if header.app_proto_id == Plane::Control.id() {
+            return self.hello(&header);
+        }
+        if header.is_start() && self.request(header.corr_id).is_none() {
+            self.open(&header)?;
+        }
+        if header.is_end() {
+            self.answer(header.corr_id)?;
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self, corr_id: u64) -> Result<()> {
+        let Some(index) = self.requests.iter().position(|r| r.corr_id == corr_id) else {
+            return Ok(());
+        };
+        let request = self.requests.swap_remove(index);
+        match request.kind {
+            Kind::Get if self.is_holding => self.held.push(corr_id),
+            Kind::Get => self.answer_get(corr_id),
+            Kind::Put if request.received < self.object.body.len() => {
+                return Err("fewer bytes were put than the object's".into());
+            }
+            Kind::Put => {
+                let reply = mem::replace(&mut self.put_reply, Prepared::empty());
+                self.push_small(|out| reply.append_for_call(corr_id, out));
+                self.put_reply = reply;
+            }
+            Kind::Refused => {}
+        }
+        Ok(())
+    }
+
+    fn answer_get(&mut self, corr_id: u64) {
+        if self.get_reply.frames.len() >= LARGE {
+            self.due.push(Due::Object(corr_id));
+            return;
+        }
+        let reply = mem::replace(&mut self.get_reply, Prepared::empty());
+        self.push_small(|out| reply.append_for_call(corr_id, out));
+        self.get_reply = reply;
+    }
+
+    fn answer_error(&mut self, corr_id: u64, reason: Reason) -> Result<()> {
+        let meta = serde_json::to_vec(&ErrorReply::not_executed(reason))?;
+        let reply = Prepared::new(reason.code(), Plane::Storage, &meta, b"");
+        self.push_small(|out| reply.append_for_call(corr_id, out));
+        Ok(())
+    }
+
+    fn control(&mut self) -> Result<()> {
+        match serde_json::from_slice(self.meta())? {
+            Control::Ping { nonce } => {
+                self.push_small(|out| Control::Pong { nonce }.append_frame(out));
+            }
+            Control::Cancel { corr } => self.cancel(corr)?,
+            Control::Pong { .. } | Control::Drain { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// A call that was answered already needs nothing more.
+    fn cancel(&mut self, corr_id: u64) -> Result<()> {
+        let before = self.held.len();
+        self.held.retain(|held| *held != corr_id);
+        if self.held.len() < before {
+            self.answer_error(corr_id, Reason::Cancelled)?;
+        }
+        Ok(())
+    }
+
+    fn hello(&mut self, header: &Header) -> Result<()> {
+        let reply = HelloReply::new(MAX_IN_FLIGHT, Profile::Micronode, true);
+        let payload = serde_json::to_vec(&reply)?;
+        let header = Header {
+            len: (HEADER_LEN + payload.len()) as u32,
+            flags: Flags::RESP,
+            code: 200,
+            cap_len: 0,
+            ..*header
+        };
+        self.push_small(|out| {
+            out.extend_from_slice(&header.encode());
+            out.extend_from_slice(&payload);
+        });
+        Ok(())
+    }
+
+    fn push_small(&mut self, append: impl FnOnce(&mut Vec<u8>)) {
+        let start = self.small.len();
+        append(&mut self.small);
+        let end = self.small.len();
+        match self.due.last_mut() {
+            Some(Due::Small(range)) => range.end = end,
+            _ => self.due.push(Due::Small(start..end)),
+        }
+    }
+}
+
+impl Prepared {
+    const fn empty() -> Self {
+        Self {
+            frames: Vec::new(),
+            starts: Vec::new(),
+        }
+    }
+
+    fn new(code: u16, plane: Plane, meta: &[u8], body: &[u8]) -> Self {
+        let mut prepared = Self::empty();
+        let (first, rest) = body.split_at(body.len().min(BODY_CHUNK));
+        let mut chunks = rest.chunks(BODY_CHUNK).peekable();
+        let flags = Flags::RESP.with(Flags::START);
+        let flags = flags.with_if(chunks.peek().is_none(), Flags::END);
+        let meta_len = (meta.len() as u32).to_be_bytes();
+        prepared.push_frame(flags, code, plane, &[&meta_len, meta, first]);
+        while let Some(chunk) = chunks.next() {
+            let flags = Flags::RESP.with_if(chunks.peek().is_none(), Flags::END);
+            prepared.push_frame(flags, code, plane, &[chunk]);
+        }
+        prepared
+    }
+
+    fn push_frame(&mut self, flags: Flags, code: u16, plane: Plane, payload: &[&[u8]]) {
+        let payload_len: usize = payload.iter().map(|part| part.len()).sum();
+        let header = Header {
+            len: (HEADER_LEN + payload_len) as u32,
+            flags,
+            code,
+            app_proto_id: plane.id(),
+            tenant_id: 0,
+            cap_len: 0,
+            corr_id: 0,
+        };
+        self.starts.push(self.frames.len());
+        self.frames.extend_from_slice(&header.encode());
+        payload
+            .iter()
+            .for_each(|part| self.frames.extend_from_slice(part));
+    }
+
+    fn for_call(&mut self, corr_id: u64) -> &[u8] {
+        number(&mut self.frames, &self.starts, corr_id);
+        &self.frames
+    }
+
+    fn append_for_call(&self, corr_id: u64, out: &mut Vec<u8>) {
+        let start = out.len();
+        out.extend_from_slice(&self.frames);
+        number(&mut out[start..], &self.starts, corr_id);
+    }
+}
+
+fn number(frames: &mut [u8], starts: &[usize], corr_id: u64) {
+    for start in starts {
+        frames[start + CORR_ID.start..start + CORR_ID.end].copy_from_slice(&corr_id.to_be_bytes());
+    }
+}
