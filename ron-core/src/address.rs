@@ -116,6 +116,38 @@ impl AddressHasher {
     }
 }
 
+/// The hash of a body that is still growing.
+pub(crate) struct RunningHash {
+    hasher: blake3::Hasher,
+    len: usize,
+}
+
+impl RunningHash {
+    pub(crate) fn new() -> Self {
+        Self {
+            hasher: blake3::Hasher::new(),
+            len: 0,
+        }
+    }
+
+    /// Catches up with a body, which begins with what it began with the last time.
+    pub(crate) fn catch_up(&mut self, body: &[u8]) {
+        if let Some(new) = body.get(self.len..) {
+            self.hasher.update(new);
+            self.len = body.len();
+        }
+    }
+
+    /// The address of the complete body; `None` where it is shorter than it has been.
+    pub(crate) fn finish(mut self, body: &[u8]) -> Option<AddrB3> {
+        if body.len() < self.len {
+            return None;
+        }
+        self.catch_up(body);
+        Some(AddrB3(*self.hasher.finalize().as_bytes()))
+    }
+}
+
 impl io::Write for AddressHasher {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.update(bytes);
@@ -247,6 +279,23 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_running_hash_is_that_of_the_whole(
+            body in proptest::collection::vec(any::<u8>(), 0..5000),
+            steps in proptest::collection::vec(any::<prop::sample::Index>(), 0..5),
+        ) {
+            let mut hash = RunningHash::new();
+            let mut ends: Vec<usize> = steps.iter().map(|step| step.index(body.len() + 1)).collect();
+            ends.sort_unstable();
+            for end in &ends {
+                hash.catch_up(&body[..*end]);
+            }
+            prop_assert_eq!(hash.finish(&body), Some(AddrB3::of(&body)));
+            let mut hash = RunningHash::new();
+            hash.catch_up(&body);
+            prop_assert_eq!(hash.finish(&[]).is_none(), !body.is_empty());
+        }
+
         #[test]
         fn text_round_trips(digest: [u8; 32]) {
             let address = AddrB3::from_digest(digest);

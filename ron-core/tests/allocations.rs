@@ -10,7 +10,7 @@ use std::time::Instant;
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
 
 /// What a peer may make us reserve before it sends: a chunk of a body, and small change.
-const AHEAD: usize = 64 * 1024 + 1024;
+const AHEAD: usize = 64 * 1024 + 4096;
 
 /// Runs `work` and returns how many bytes it held at most beyond those before, and its allocations.
 fn held(work: impl FnOnce()) -> (usize, u64) {

@@ -71,6 +71,11 @@ pub(crate) trait PlaneCall {
         &[]
     }
 
+    /// Whether reading the answer means to hash its body.
+    fn hashes_reply(&self) -> bool {
+        false
+    }
+
     /// Does beforehand what it takes to read the answer.
     fn while_waiting(&self) {}
 
@@ -377,6 +382,7 @@ impl<C: PlaneCall> Running<'_, C> {
             capability: self.token.as_ref().map_or(&[], |(token, _)| token.expose()),
             content: self,
             deadline,
+            hashes_reply: self.call.hashes_reply(),
             answer_within: attempt_timeout(self.limit) + self.call.wait(left),
             dial_by: self.policy.dial_by(),
         }

@@ -1,7 +1,6 @@
 //! Edge: objects by path, with byte ranges.
 
 use super::{check_range, read_meta, read_object, ObjectInfo};
-use crate::address::AddrB3;
 use crate::call::{Answer, PlaneCall};
 use crate::edge_path::EdgePath;
 use crate::error::{ErrorKind, SdkError};
@@ -34,9 +33,13 @@ impl PlaneCall for Get<'_> {
         }
     }
 
-    fn complete(&self, reply: Reply) -> Result<Answer<Bytes>, SdkError> {
+    fn hashes_reply(&self) -> bool {
+        self.range.is_none()
+    }
+
+    fn complete(&self, mut reply: Reply) -> Result<Answer<Bytes>, SdkError> {
         let object = read_object(&reply, self.range)?;
-        if self.range.is_none() && AddrB3::of(&reply.body) != object.address {
+        if self.range.is_none() && reply.address() != object.address {
             return Err(SdkError::new(
                 ErrorKind::IntegrityMismatch,
                 format!("the bytes are not those of {}", object.address),

@@ -368,6 +368,7 @@ mod tests {
             code: 200,
             meta: serde_json::to_vec(&batch).unwrap()[..].into(),
             body: Bytes::from_static(body),
+            hash: None,
         }
     }
 

@@ -121,6 +121,7 @@ mod tests {
             code,
             meta: serde_json::to_vec(&object).unwrap()[..].into(),
             body: Bytes::from_static(body),
+            hash: None,
         }
     }
 
@@ -156,6 +157,7 @@ mod tests {
             code: 200,
             meta: meta.into(),
             body: Bytes::from(body),
+            hash: None,
         };
         let get = storage::Get::new(AddrB3::of(object).into()).unwrap();
         let edge = edge::Get::new("/object", None).unwrap();

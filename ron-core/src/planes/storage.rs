@@ -125,9 +125,13 @@ impl PlaneCall for Get {
         Some(object)
     }
 
-    fn complete(&self, reply: Reply) -> Result<Answer<Bytes>, SdkError> {
+    fn hashes_reply(&self) -> bool {
+        true
+    }
+
+    fn complete(&self, mut reply: Reply) -> Result<Answer<Bytes>, SdkError> {
         read_object(&reply, None)?;
-        if AddrB3::of(&reply.body) != self.0 {
+        if reply.address() != self.0 {
             return Err(SdkError::new(
                 ErrorKind::IntegrityMismatch,
                 format!("the gateway's bytes are not those of {}", self.0),

@@ -10,7 +10,8 @@ const EMPTY_FRAMES: u8 = 100;
 
 /// A message in the making: meta, then body.
 ///
-/// Memory follows what has arrived, not what was announced: at most one chunk is reserved ahead.
+/// Memory follows what has arrived, not what was announced: at first a chunk is reserved, later three times as
+/// much as has come.
 #[derive(Default)]
 pub(super) struct Assembly {
     meta_len: [u8; 4],
@@ -80,6 +81,12 @@ impl Assembly {
             self.body
                 .reserve_exact((chunk.len() + more).min(BODY_CHUNK));
         }
+        let len = self.body.len() + chunk.len();
+        if len > self.body.capacity() {
+            // Faster than by doubling: what is moved is moved once or twice, and most of it never.
+            self.body
+                .reserve_exact((4 * len).min(MAX_BODY) - self.body.len());
+        }
         self.body.extend_from_slice(chunk);
     }
 
@@ -96,6 +103,11 @@ impl Assembly {
             _ => self.body.extend_from_slice(chunk),
         }
         true
+    }
+
+    /// The body so far.
+    pub(super) fn body(&self) -> &[u8] {
+        &self.body
     }
 
     /// Body bytes so far.

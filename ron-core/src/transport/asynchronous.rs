@@ -4,6 +4,7 @@ use super::connection::{Connection, ConnectionId, Exchange, Failure, Reply, Step
 use super::endpoint::Endpoint;
 use super::pool::{Acquired, Pool};
 use super::socket::{prepare, TaskSocket};
+use super::timer::SpareTimers;
 use super::{resolve, Dialer};
 use crate::config::SdkConfig;
 use crate::error::{ErrorKind, SdkError};
@@ -187,7 +188,11 @@ impl AsyncTransport {
             .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
             .map_err(|error| dialer.dial_failed(&error, deadline))?;
         Ok(Connection::new(
-            TaskSocket { stream, runtime },
+            TaskSocket {
+                stream,
+                runtime,
+                timers: SpareTimers::new(),
+            },
             dialer.label(id),
             tls,
             &self.hello,
@@ -213,9 +218,9 @@ async fn drive(
     exchange: &Exchange<'_>,
     now: Instant,
 ) -> Result<Reply, Failure> {
-    let mut ticket = Ticket::new(connection, now);
+    let mut ticket = Ticket::new(Arc::clone(&connection), now);
     let (mut first, mut has_waited) = (Some(now), false);
-    let mut sleep = pin!(tokio::time::sleep_until(exchange.deadline.into()));
+    let mut timer = connection.socket.timers.timer();
     let mut patience = PATIENCE.0;
     let mut patience_ends: Option<Instant> = None;
     poll_fn(|context| loop {
@@ -264,7 +269,7 @@ async fn drive(
                     patience_ends = None;
                     until
                 };
-                if sleeps_until(sleep.as_mut(), until, context) {
+                if timer.sleeps_until(until, context) {
                     return Poll::Pending;
                 }
             }

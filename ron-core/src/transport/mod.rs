@@ -13,6 +13,7 @@ mod outgoing;
 mod pool;
 mod resolve;
 mod socket;
+mod timer;
 mod tls;
 mod trust;
 

@@ -1,5 +1,6 @@
 //! What a connection needs of a socket. Nothing here waits.
 
+use super::timer::SpareTimers;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::net::{RecvFlags, SendFlags};
 use socket2::SockRef;
@@ -142,6 +143,7 @@ impl Socket for ThreadSocket {
 pub(super) struct TaskSocket {
     pub(super) stream: tokio::net::TcpStream,
     pub(super) runtime: tokio::runtime::Id,
+    pub(super) timers: SpareTimers,
 }
 
 impl Socket for TaskSocket {

@@ -217,6 +217,12 @@ impl Client {
             .map_or(true, |stream| stream.reply.is_some())
     }
 
+    /// What has come of an answer's body so far.
+    pub(crate) fn body(&self, corr_id: u64) -> &[u8] {
+        let stream = self.streams.get(corr_id);
+        stream.map_or(&[], |stream| stream.message.body())
+    }
+
     /// HELLO, pings and cancels that are to be written before anything else. Whoever takes them must
     /// write them.
     pub fn control_output(&mut self) -> &mut Vec<u8> {

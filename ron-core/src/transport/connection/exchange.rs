@@ -1,5 +1,6 @@
 //! What goes into a connection, and what comes out of it.
 
+use crate::address::{AddrB3, RunningHash};
 use crate::error::SdkError;
 use crate::oap::Plane;
 use crate::retry::Cause;
@@ -15,6 +16,8 @@ pub(crate) struct Exchange<'a> {
     pub(crate) capability: &'a [u8],
     pub(crate) content: &'a (dyn Content + Sync),
     pub(crate) deadline: Instant,
+    /// Whether the answer's body will have to be hashed.
+    pub(crate) hashes_reply: bool,
     /// For the answer's first byte, from the request's last one on.
     pub(crate) answer_within: Duration,
     /// A gateway that cannot be dialled before is not waited for.
@@ -52,6 +55,16 @@ pub(crate) struct Reply {
     pub(crate) code: u16,
     pub(crate) meta: Meta,
     pub(crate) body: Bytes,
+    /// Of as much of the body as was hashed while the rest was on its way.
+    pub(crate) hash: Option<Box<RunningHash>>,
+}
+
+impl Reply {
+    /// The address of the body.
+    pub(crate) fn address(&mut self) -> AddrB3 {
+        let running = self.hash.take().and_then(|hash| hash.finish(&self.body));
+        running.unwrap_or_else(|| AddrB3::of(&self.body))
+    }
 }
 
 /// Why there is no answer.

@@ -502,6 +502,7 @@ impl State {
                     code,
                     meta,
                     body,
+                    hash: None,
                 };
                 self.deliver(tag, Ok(reply), wakes);
             }

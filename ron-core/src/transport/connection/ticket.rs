@@ -3,6 +3,7 @@
 use super::exchange::{Exchange, Failure, Reply};
 use super::state::{State, Wakes};
 use super::Connection;
+use crate::address::RunningHash;
 use crate::error::{ErrorKind, SdkError};
 use crate::oap::Executed;
 use crate::retry::Cause;
@@ -15,6 +16,8 @@ use std::time::{Duration, Instant};
 
 /// A connection that nobody used for longer is read once before it is written.
 const IDLE: Duration = Duration::from_secs(1);
+/// Of a body that is still arriving, this much is hashed meanwhile.
+const WORTH_HASHING: usize = 64 * 1024;
 /// Reads on others' behalf before a reader lets its thread do something else.
 const READS_IN_A_ROW: usize = 64;
 /// A thread that waits for the socket cannot be woken by other callers: it looks by itself, this often where
@@ -50,6 +53,7 @@ pub(in crate::transport) struct Ticket<S: Socket> {
     stage: Stage,
     /// The connection's buffer with what was read while nobody held the lock.
     received: Option<(Vec<u8>, io::Result<usize>)>,
+    hash: Option<Box<RunningHash>>,
 }
 
 #[derive(Clone, Copy)]
@@ -67,6 +71,7 @@ impl<S: Socket> Ticket<S> {
             began: now,
             stage: Stage::Waiting,
             received: None,
+            hash: None,
         }
     }
 
@@ -139,7 +144,10 @@ impl<S: Socket> Ticket<S> {
 
         for _ in 0..READS_IN_A_ROW {
             let is_writer = take_over || state.writer.map_or(true, |writer| writer == tag);
-            if let Some(result) = state.callers[tag].result.take() {
+            if let Some(mut result) = state.callers[tag].result.take() {
+                if let Ok(reply) = &mut result {
+                    reply.hash = self.hash.take();
+                }
                 if is_writer {
                     state.flush(socket, now, wakes);
                 }
@@ -191,6 +199,16 @@ impl<S: Socket> Ticket<S> {
             }
             let mut until = state.next_check(exchange.deadline, connection.connect_deadline);
             until = due.map_or(until, |due| until.min(due));
+            if let (true, Stage::Sent { corr_id }) = (exchange.hashes_reply, self.stage) {
+                // While others wait for the connection, it is not the time to hash.
+                if is_reader && state.callers.len() == 1 {
+                    let body = state.session.body(corr_id);
+                    if body.len() > WORTH_HASHING {
+                        let hash = || Box::new(RunningHash::new());
+                        self.hash.get_or_insert_with(hash).catch_up(body);
+                    }
+                }
+            }
             let is_waiting = matches!(self.stage, Stage::Waiting);
             if S::SHARED_WAIT && (is_reader || wants_write) {
                 let is_alone = state.callers.len() == 1 && !is_waiting;
