@@ -9,6 +9,19 @@ use std::str::FromStr;
 
 const PREFIX: &str = "b3:";
 const HEX_DIGITS: usize = 64;
+/// The bytes of an address's text form.
+pub(crate) const TEXT_LEN: usize = PREFIX.len() + HEX_DIGITS;
+
+/// The two digits of each byte.
+const PAIRS: [[u8; 2]; 256] = {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let (mut pairs, mut byte) = ([[0; 2]; 256], 0);
+    while byte < 256 {
+        pairs[byte] = [DIGITS[byte >> 4], DIGITS[byte & 15]];
+        byte += 1;
+    }
+    pairs
+};
 
 const EXPECTED: &str = "an address (b3: and 64 lowercase hexadecimal digits)";
 
@@ -64,7 +77,7 @@ impl AddrB3 {
         &self.0
     }
 
-    fn from_text(text: &[u8]) -> Result<Self, AddressError> {
+    pub(crate) fn from_text(text: &[u8]) -> Result<Self, AddressError> {
         let hex = text.strip_prefix(PREFIX.as_bytes());
         let hex = hex.ok_or(AddressError::Prefix)?;
         if hex.len() != HEX_DIGITS {
@@ -84,19 +97,17 @@ impl AddrB3 {
 
     /// The text form, on the stack.
     pub(crate) fn text(&self) -> AddressText {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let mut text = [0; PREFIX.len() + HEX_DIGITS];
+        let mut text = [0; TEXT_LEN];
         text[..PREFIX.len()].copy_from_slice(PREFIX.as_bytes());
         for (pair, byte) in text[PREFIX.len()..].chunks_exact_mut(2).zip(self.0) {
-            pair[0] = DIGITS[usize::from(byte >> 4)];
-            pair[1] = DIGITS[usize::from(byte & 15)];
+            pair.copy_from_slice(&PAIRS[usize::from(byte)]);
         }
         AddressText(text)
     }
 }
 
 /// The text form of an address.
-pub(crate) struct AddressText([u8; PREFIX.len() + HEX_DIGITS]);
+pub(crate) struct AddressText([u8; TEXT_LEN]);
 
 impl AddressText {
     pub(crate) fn as_str(&self) -> &str {

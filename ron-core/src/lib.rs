@@ -36,6 +36,7 @@ mod stats;
 mod telemetry;
 mod text;
 mod transport;
+mod wipe;
 
 pub use address::{AddrB3, Address, AddressError, AddressHasher};
 pub use call::{CallReport, Plain, Report, Reported};

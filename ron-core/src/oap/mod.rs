@@ -7,6 +7,7 @@
 //!
 //! The format is specified in `docs/OAP-1.md`; golden frames are under `testing/vectors/`.
 
+pub(crate) mod canonical;
 pub mod control;
 pub mod decoder;
 pub mod frame;
@@ -14,6 +15,7 @@ pub mod hello;
 pub mod reply;
 pub mod request;
 
+pub(crate) use canonical::ReplyMeta;
 pub use decoder::{FrameDecoder, Part};
 pub use frame::{Flags, Frame, FrameError, Header};
 pub use reply::{

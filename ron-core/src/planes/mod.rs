@@ -7,10 +7,9 @@ pub(crate) mod storage;
 
 use crate::address::{AddrB3, Address};
 use crate::error::{ErrorKind, SdkError};
-use crate::oap::{ObjectReply, MAX_BODY};
+use crate::oap::{ObjectReply, ReplyMeta, MAX_BODY};
 use crate::range::ByteRange;
 use crate::transport::Reply;
-use serde::de::DeserializeOwned;
 
 /// What a gateway knows about an object without sending it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,8 +54,8 @@ fn schema_violation(why: &str) -> SdkError {
 }
 
 /// Reads a successful reply's meta.
-fn read_meta<T: DeserializeOwned>(reply: &Reply) -> Result<T, SdkError> {
-    serde_json::from_slice(&reply.meta).map_err(|error| {
+fn read_meta<T: ReplyMeta>(reply: &Reply) -> Result<T, SdkError> {
+    T::read(&reply.meta).map_err(|error| {
         SdkError::new(
             ErrorKind::SchemaViolation,
             format!("the answer's meta is not the operation's: {error}"),

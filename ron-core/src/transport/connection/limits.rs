@@ -41,7 +41,7 @@ impl State {
                 ErrorKind::Stalled,
                 format!("an answer stopped halfway: no byte within timeouts.read ({limit:?})"),
             )
-        } else if !self.outgoing.is_empty() && now >= self.last_write + self.timeouts.write {
+        } else if self.has_unsent() && now >= self.last_write + self.timeouts.write {
             let limit = self.timeouts.write;
             (
                 ErrorKind::Stalled,
@@ -71,7 +71,7 @@ impl State {
         if self.session.is_receiving() {
             next = next.min(self.last_read + self.timeouts.read);
         }
-        if !self.outgoing.is_empty() {
+        if self.has_unsent() {
             next = next.min(self.last_write + self.timeouts.write);
         }
         if let Some(until) = self.probe.until() {

@@ -139,12 +139,12 @@ impl<S: Socket> Connection<S> {
         stats.connections += 1;
         stats.waiting_calls += state.queue.len();
         stats.open_streams += state.session.open_calls();
-        stats.unsent_bytes += state.outgoing.pending().len();
+        stats.unsent_bytes += state.outgoing.pending().len() + state.plaintext.len();
     }
 
     /// A courtesy to the gateway, which notices the end of the connection anyway.
     fn say_goodbye(&self, state: &mut State) {
-        if state.failed.is_none() && state.outgoing.is_empty() && state.tls.is_open() {
+        if state.failed.is_none() && !state.has_unsent() && state.tls.is_open() {
             let State { tls, outgoing, .. } = state;
             tls.append_close(outgoing);
             let _ = self.socket.try_write(outgoing.pending());

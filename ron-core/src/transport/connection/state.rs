@@ -12,12 +12,13 @@ use crate::telemetry::{ConnectionEvent, ConnectionLabel};
 use crate::transport::outgoing::Outgoing;
 use crate::transport::socket::Socket;
 use crate::transport::tls::{describe, OpenError, TlsSession, NO_ALPN};
+use crate::wipe::wipe;
 use slab::Slab;
 use std::collections::VecDeque;
 use std::io;
 use std::task::Waker;
 use std::time::Instant;
-use zeroize::Zeroize;
+use zeroize::Zeroizing;
 
 /// Bodies up to this size share their frame head's TLS record: copying them costs less than a record.
 const COPIED_BODY: usize = 4096;
@@ -25,6 +26,8 @@ const COPIED_BODY: usize = 4096;
 const CROWD: usize = 4;
 /// Sealed bytes that do not wait for more: a system call is little beside them.
 const TOGETHER: usize = 64 * 1024;
+/// What is sealed together, at most: one record.
+const RECORD: usize = 16 * 1024;
 /// Room for a meta of any operation of today.
 const META_ROOM: usize = 4096;
 
@@ -34,14 +37,16 @@ pub(super) struct State {
     pub(super) tls: TlsSession,
     pub(super) session: Client,
     pub(super) outgoing: Outgoing,
-    /// Plaintext on its way into `outgoing`; wiped after each use.
-    pub(super) plaintext: Vec<u8>,
+    /// Plaintext on its way into `outgoing`; wiped as soon as it is sealed.
+    pub(super) plaintext: Zeroizing<Vec<u8>>,
     pub(super) meta: Vec<u8>,
     pub(super) callers: Slab<Caller>,
     /// Callers whose request has not begun, first come first served.
     pub(super) queue: VecDeque<usize>,
     pub(super) reader: Option<usize>,
     pub(super) writer: Option<usize>,
+    /// Whose requests are in `plaintext`, to be sealed as one record.
+    batch: Vec<usize>,
     /// Requests that are sealed and not sent, by where they end.
     unsent: VecDeque<(u64, usize)>,
     pub(super) probe: Probe,
@@ -86,12 +91,13 @@ impl State {
             tls,
             session,
             outgoing: Outgoing::new(),
-            plaintext: Vec::new(),
+            plaintext: Zeroizing::new(Vec::new()),
             meta: Vec::new(),
             callers: Slab::new(),
             queue: VecDeque::new(),
             reader: None,
             writer: None,
+            batch: Vec::new(),
             unsent: VecDeque::new(),
             probe: Probe::default(),
             is_retired: false,
@@ -134,7 +140,7 @@ impl State {
                 wakes.add(displaced, &self.callers);
             }
         }
-        if take_over && !self.outgoing.is_empty() {
+        if take_over && self.has_unsent() {
             self.writer = Some(tag);
         }
     }
@@ -146,6 +152,9 @@ impl State {
             return;
         };
         wakes.retired = caller.waker;
+        if caller.request_end.is_none() {
+            self.batch.retain(|batched| *batched != tag);
+        }
         self.dequeue(tag);
         self.wake_queue(wakes);
         if self.reader == Some(tag) {
@@ -154,7 +163,7 @@ impl State {
         if self.writer == Some(tag) {
             self.writer = None;
         }
-        if self.writer.is_none() && !self.outgoing.is_empty() {
+        if self.writer.is_none() && self.has_unsent() {
             self.writer = self.wake_successor(wakes);
         }
     }
@@ -182,8 +191,9 @@ impl State {
     }
 
     /// Opens a call: its first frame's head is then in `plaintext`. `None` where it has to wait.
-    pub(super) fn start(
+    pub(super) fn start<S: Socket>(
         &mut self,
+        socket: &S,
         tag: usize,
         exchange: &Exchange<'_>,
         take_over: bool,
@@ -204,9 +214,16 @@ impl State {
         self.meta.reserve(META_ROOM);
         let left = u32::try_from(left).unwrap_or(u32::MAX);
         exchange.content.write_meta(left, &mut self.meta);
-        self.plaintext.clear();
-        let head = HEADER_LEN + exchange.capability.len() + 4 + self.meta.len();
-        self.plaintext.reserve(head + COPIED_BODY);
+        let needed = HEADER_LEN + exchange.capability.len() + 4 + self.meta.len() + COPIED_BODY;
+        if self.plaintext.len() + needed > self.plaintext.capacity() {
+            self.seal_batch(socket, wakes);
+            self.plaintext.reserve(needed.max(RECORD));
+        }
+        if self.plaintext.is_empty() {
+            // HELLO comes before all.
+            let sealed = self.seal_control(now);
+            self.check_sealed(socket, sealed, wakes);
+        }
         let request = Request {
             plane: exchange.plane,
             tenant_id: 0,
@@ -217,7 +234,7 @@ impl State {
         let started = self
             .session
             .start(tag, &request, body_len, &mut self.plaintext);
-        self.meta.as_mut_slice().zeroize();
+        wipe(&mut self.meta);
         match started {
             Ok(sent) => {
                 self.dequeue(tag);
@@ -234,7 +251,8 @@ impl State {
         }
     }
 
-    /// Seals the frame whose head is in `plaintext`, so that only ciphertext is left of it.
+    /// Seals the frame whose head is the last in `plaintext`, so that only ciphertext is left of it; or leaves a
+    /// small request there, whole, to be sealed together with those of others.
     pub(super) fn seal<S: Socket>(
         &mut self,
         socket: &S,
@@ -244,32 +262,27 @@ impl State {
         now: Instant,
         wakes: &mut Wakes,
     ) -> Stage {
-        if self.outgoing.is_empty() {
+        if !self.has_unsent() {
             self.last_write = now;
         }
-        let mut sealed = self.seal_control(now);
-        let body = &exchange.content.body()[sent.body.clone()];
-        let head = self.plaintext.len();
-        if body.len() <= COPIED_BODY {
-            self.plaintext.extend_from_slice(body);
-            sealed = sealed.and_then(|()| self.tls.seal(&self.plaintext, &mut self.outgoing));
-        } else {
-            sealed = sealed
-                .and_then(|()| self.tls.seal(&self.plaintext, &mut self.outgoing))
-                .and_then(|()| self.tls.seal(body, &mut self.outgoing));
-        }
-        // The capability and the key are in the head. Not Vec's own way, which wipes all that is reserved.
-        self.plaintext[..head].zeroize();
-        self.plaintext.clear();
-        if let Err(error) = sealed {
-            let error = SdkError::new(ErrorKind::Internal, describe(&error));
-            self.fail(socket, error, false, wakes);
-        }
         let corr_id = sent.corr_id;
+        let body = &exchange.content.body()[sent.body.clone()];
+        let is_small = body.len() <= COPIED_BODY;
+        if is_small {
+            self.plaintext.extend_from_slice(body);
+        }
+        if !is_small {
+            self.seal_batch(socket, wakes);
+            let sealed = self.tls.seal(body, &mut self.outgoing);
+            self.check_sealed(socket, sealed, wakes);
+        }
         if sent.is_end {
-            let end = self.outgoing.appended();
-            self.callers[tag].request_end = Some(end);
-            self.unsent.push_back((end, tag));
+            self.batch.push(tag);
+        }
+        if !(is_small && sent.is_end && self.may_wait_for_more::<S>()) {
+            self.seal_batch(socket, wakes);
+        }
+        if sent.is_end {
             Stage::Sent { corr_id }
         } else {
             Stage::Sending {
@@ -277,6 +290,40 @@ impl State {
                 sent: sent.body.end,
             }
         }
+    }
+
+    /// Seals what is in `plaintext`.
+    pub(super) fn seal_batch<S: Socket>(&mut self, socket: &S, wakes: &mut Wakes) {
+        let mut sealed = Ok(());
+        if !self.plaintext.is_empty() {
+            sealed = self.tls.seal(&self.plaintext, &mut self.outgoing);
+        }
+        // There are capabilities and keys in it. Not Vec's own way, which wipes all that is reserved.
+        wipe(&mut self.plaintext);
+        self.plaintext.clear();
+        let end = self.outgoing.appended();
+        for tag in self.batch.drain(..) {
+            self.callers[tag].request_end = Some(end);
+            self.unsent.push_back((end, tag));
+        }
+        self.check_sealed(socket, sealed, wakes);
+    }
+
+    fn check_sealed<S: Socket>(
+        &mut self,
+        socket: &S,
+        sealed: Result<(), rustls::Error>,
+        wakes: &mut Wakes,
+    ) {
+        if let Err(error) = sealed {
+            let error = SdkError::new(ErrorKind::Internal, describe(&error));
+            self.fail(socket, error, false, wakes);
+        }
+    }
+
+    /// Whether something waits to be written.
+    pub(super) fn has_unsent(&self) -> bool {
+        !self.outgoing.is_empty() || !self.plaintext.is_empty()
     }
 
     fn seal_control(&mut self, now: Instant) -> Result<(), rustls::Error> {
@@ -295,7 +342,7 @@ impl State {
     pub(super) fn may_wait_for_more<S: Socket>(&self) -> bool {
         !S::SHARED_WAIT
             && self.session.open_calls() >= CROWD
-            && self.outgoing.pending().len() < TOGETHER
+            && self.outgoing.pending().len() + self.plaintext.len() < TOGETHER
     }
 
     /// Writes what is sealed, as far as the socket takes it.
@@ -303,12 +350,15 @@ impl State {
         if self.failed.is_some() {
             return;
         }
-        if self.outgoing.is_empty() {
+        if !self.has_unsent() {
             self.last_write = now;
         }
-        if let Err(error) = self.seal_control(now) {
-            let error = SdkError::new(ErrorKind::Internal, describe(&error));
-            return self.fail(socket, error, false, wakes);
+        // In this order: a cancel follows what it cancels.
+        self.seal_batch(socket, wakes);
+        let sealed = self.seal_control(now);
+        self.check_sealed(socket, sealed, wakes);
+        if self.failed.is_some() {
+            return;
         }
         let had_room = self.outgoing.has_room();
         while !self.outgoing.is_empty() {
@@ -552,6 +602,9 @@ impl State {
             may_move,
         };
         self.failed = Some(failure.clone());
+        wipe(&mut self.plaintext);
+        self.plaintext.clear();
+        self.batch.clear();
         while let Some(tag) = self.queue.pop_front() {
             self.lose(tag, &failure, wakes);
         }

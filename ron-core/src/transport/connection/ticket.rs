@@ -190,8 +190,8 @@ impl<S: Socket> Ticket<S> {
             if is_reader && state.read(socket, now, false, wakes) {
                 continue;
             }
-            let wants_write = !state.outgoing.is_empty()
-                && (S::SHARED_WAIT || *state.writer.get_or_insert(tag) == tag);
+            let wants_write =
+                state.has_unsent() && (S::SHARED_WAIT || *state.writer.get_or_insert(tag) == tag);
             let caller = &mut state.callers[tag];
             match &mut caller.waker {
                 Some(known) => known.clone_from(waker),
@@ -225,8 +225,8 @@ impl<S: Socket> Ticket<S> {
                 until,
                 depends_on_others: !is_reader
                     || (is_waiting && state.queue.front() != Some(&tag))
-                    || (!wants_write && !state.outgoing.is_empty()),
-                is_sent: state.outgoing.is_empty() && matches!(self.stage, Stage::Sent { .. }),
+                    || (!wants_write && state.has_unsent()),
+                is_sent: !state.has_unsent() && matches!(self.stage, Stage::Sent { .. }),
             };
         }
         Step::Yield
@@ -245,7 +245,7 @@ impl<S: Socket> Ticket<S> {
         wakes: &mut Wakes,
     ) -> Result<(), Failure> {
         if let Stage::Waiting = self.stage {
-            if let Some(sent) = state.start(tag, exchange, take_over, now, wakes)? {
+            if let Some(sent) = state.start(socket, tag, exchange, take_over, now, wakes)? {
                 self.stage = state.seal(socket, tag, &sent, exchange, now, wakes);
             }
         }
@@ -257,6 +257,7 @@ impl<S: Socket> Ticket<S> {
             if state.callers[tag].wants_room || state.failed.is_some() {
                 break;
             }
+            state.seal_batch(socket, wakes);
             let body_len = exchange.content.body().len();
             self.stage = match state
                 .session
