@@ -21,8 +21,11 @@ impl Core<AsyncTransport> {
         let mut running = self.begin(settings, call)?;
         let home = self.transport.home()?;
         let span = running.span(self.transport.gateway());
-        let attempts = span.follow(self.attempts(&mut running, home.id()));
-        let result = home.run(self.origin, attempts).await;
+        let result = {
+            // Pinned before it is wrapped: to move what is large costs more than all the wrapping.
+            let attempts = pin!(self.attempts(&mut running, home.id()));
+            home.run(self.origin, span.follow(attempts)).await
+        };
         let result = result.map_err(|error| match error.kind() {
             ErrorKind::ForkDetected => running.left_behind(error),
             _ => error,
