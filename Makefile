@@ -21,8 +21,8 @@ test: tools-test ## Run everything that must pass, with the time of each stage
 test-deep: tools-test ## Run what needs rarer tools
 	@scripts/test_deep.sh
 
-overhead: tools ## Compare the SDK with bare clients: figures in testing/performance/out
-	@cargo build --quiet --release --locked -p ron-overhead
+overhead: tools ## Compare the SDK with its peers: figures in testing/performance/out
+	@cargo build --quiet --release --locked -p ron-overhead --features peers
 	@target/release/ron-overhead --json testing/performance/out/overhead.json
 
 lint: tools ## Check format and lints

@@ -7,6 +7,8 @@
 mod closed_loop;
 mod contenders;
 mod endpoint;
+#[cfg(feature = "peers")]
+mod grpc;
 mod matrix;
 mod object;
 mod pipe;

@@ -1,6 +1,10 @@
 //! The clients that are compared, each behind the same few lines: a turn of so many callers for so long.
 
 mod bare;
+#[cfg(feature = "peers")]
+mod grpc;
+#[cfg(feature = "peers")]
+mod http;
 mod sdk;
 mod tasks;
 
@@ -56,6 +60,21 @@ pub(crate) enum Name {
     TasksMt,
     /// Reader and writer tasks on a multi-thread runtime, callers in threads that block on it
     TasksBlockOn,
+    /// reqwest over HTTP/1.1, with a connection for each caller
+    #[cfg(feature = "peers")]
+    Http1,
+    /// reqwest over HTTP/2
+    #[cfg(feature = "peers")]
+    Http2,
+    /// The same on a multi-thread runtime
+    #[cfg(feature = "peers")]
+    Http2Mt,
+    /// tonic
+    #[cfg(feature = "peers")]
+    Grpc,
+    /// The same on a multi-thread runtime
+    #[cfg(feature = "peers")]
+    GrpcMt,
     /// The SDK's blocking client, callers in threads
     SdkBlocking,
     /// The SDK's asynchronous client on a current-thread runtime
@@ -106,6 +125,16 @@ pub(crate) fn connect(name: Name, task: &Task) -> Result<Box<dyn Contender>> {
         Name::Tasks => tasks::in_tasks(current_thread()?, task)?,
         Name::TasksMt => tasks::in_tasks(multi_thread()?, task)?,
         Name::TasksBlockOn => tasks::in_threads(multi_thread()?, task)?,
+        #[cfg(feature = "peers")]
+        Name::Http1 => http::contender(current_thread()?, task, b"http/1.1")?,
+        #[cfg(feature = "peers")]
+        Name::Http2 => http::contender(current_thread()?, task, b"h2")?,
+        #[cfg(feature = "peers")]
+        Name::Http2Mt => http::contender(multi_thread()?, task, b"h2")?,
+        #[cfg(feature = "peers")]
+        Name::GrpcMt => grpc::contender(multi_thread()?, task)?,
+        #[cfg(feature = "peers")]
+        Name::Grpc => grpc::contender(current_thread()?, task)?,
         Name::SdkBlocking => sdk::blocking(task)?,
         Name::SdkAsync => sdk::asynchronous(current_thread()?, task)?,
         Name::SdkAsyncMt => sdk::asynchronous(multi_thread()?, task)?,

@@ -3,6 +3,10 @@
 //! Each of them answers a get with the same object and a put of the object with its receipt, and compares what is
 //! put with what it should be. TLS is the same everywhere: 1.3, `TLS_AES_128_GCM_SHA256`, the same certificate.
 
+#[cfg(feature = "peers")]
+mod grpc;
+#[cfg(feature = "peers")]
+mod http;
 mod responder;
 mod wire;
 
@@ -56,11 +60,12 @@ pub(crate) fn run(payload: usize, is_holding: bool) -> Result<()> {
     let plain = accept(&served, |stream, served| {
         serve(PlainWire::new(stream), served)
     })?;
+    let (http, grpc) = start_peers(&served.object, &identity)?;
     let endpoint = Endpoint {
         oap,
         plain,
-        http: None,
-        grpc: None,
+        http,
+        grpc,
         certificate: STANDARD.encode(&identity.certificate),
         pin: identity.pin,
         payload,
@@ -74,6 +79,23 @@ pub(crate) fn run(payload: usize, is_holding: bool) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Where HTTP and gRPC are served.
+type Peers = (Option<SocketAddr>, Option<SocketAddr>);
+
+#[cfg(feature = "peers")]
+fn start_peers(object: &Object, identity: &Identity) -> Result<Peers> {
+    let start = |alpn: &[&[u8]], protocol| http::start(object, identity.tls(alpn)?, protocol);
+    let http = start(&[b"h2", b"http/1.1"], http::Protocol::Http)?;
+    let grpc = start(&[b"h2"], http::Protocol::Grpc)?;
+    Ok((Some(http), Some(grpc)))
+}
+
+#[cfg(not(feature = "peers"))]
+#[allow(clippy::unnecessary_wraps)] // as the other one
+fn start_peers(_object: &Object, _identity: &Identity) -> Result<Peers> {
+    Ok((None, None))
 }
 
 /// Listens on a port of its own, and serves each connection on a thread of its own.
