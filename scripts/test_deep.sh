@@ -10,4 +10,5 @@ else
     not_run 'instructions of decoding' valgrind
 fi
 stage 'a million calls' cargo test --quiet --release --locked -p ron-history --test self_test -- --ignored
+stage 'lints of the peers' cargo clippy --quiet --locked -p ron-overhead --features peers --all-targets -- -D warnings
 summary

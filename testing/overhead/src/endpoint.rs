@@ -30,13 +30,23 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    pub(crate) fn certificate(&self) -> Result<CertificateDer<'static>> {
-        Ok(STANDARD.decode(&self.certificate)?.into())
+    /// A certificate in the form that [`Endpoint::certificate`] has.
+    pub(crate) fn decode_certificate(text: &str) -> Result<CertificateDer<'static>> {
+        Ok(STANDARD.decode(text)?.into())
+    }
+
+    /// The server's certificate as a PEM file has it.
+    pub(crate) fn certificate_pem(&self) -> String {
+        let label = "CERTIFICATE-----";
+        format!(
+            "-----BEGIN {label}\n{}\n-----END {label}\n",
+            self.certificate
+        )
     }
 
     /// TLS settings of the bare clients.
     pub(crate) fn tls(&self) -> Result<Arc<ClientConfig>> {
-        pinned_config(self.certificate()?)
+        pinned_config(Self::decode_certificate(&self.certificate)?)
     }
 
     /// The SDK's settings: its defaults, with one connection.

@@ -3,11 +3,12 @@
 
 use crate::closed_loop::Slice;
 use crate::contenders::{Name, Work};
+use crate::object::Payload;
 use crate::pipe::{Client, Server, ServerOptions};
+use crate::plot;
 use crate::process::Memory;
 use crate::report::{self, Row};
 use crate::statistics::{median, percentile};
-use ron_app_sdk::MAX_BODY;
 use ron_bare::Result;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -67,21 +68,6 @@ impl Pin {
     }
 }
 
-#[derive(Clone, Copy)]
-struct Payload(usize);
-
-impl FromStr for Payload {
-    type Err = String;
-
-    fn from_str(text: &str) -> std::result::Result<Self, String> {
-        match text.parse() {
-            _ if text == "limit" => Ok(Self(MAX_BODY)),
-            Ok(len @ 0..=MAX_BODY) => Ok(Self(len)),
-            _ => Err(format!("a payload is 0 to {MAX_BODY}, or `limit`")),
-        }
-    }
-}
-
 #[derive(Clone)]
 struct Limit {
     client: Name,
@@ -127,6 +113,7 @@ pub(crate) fn run(options: &MatrixOptions) -> Result<ExitCode> {
     }
     if let Some(path) = &options.json {
         report::write(&rows, path)?;
+        plot::draw(&rows, path)?;
     }
     let mut is_within = true;
     for limit in &options.at_most {

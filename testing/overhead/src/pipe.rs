@@ -111,13 +111,13 @@ pub(crate) fn contend(options: &ClientOptions) -> Result<()> {
     Ok(())
 }
 
-fn answer(out: &mut impl Write, answer: &impl Serialize) -> Result<()> {
+pub(crate) fn answer(out: &mut impl Write, answer: &impl Serialize) -> Result<()> {
     writeln!(out, "{}", serde_json::to_string(answer)?)?;
     Ok(out.flush()?)
 }
 
 /// A process of the harness, which ends with this.
-struct Process {
+pub(crate) struct Process {
     child: Child,
     /// `None` once it has been told to end.
     input: Option<ChildStdin>,
@@ -125,7 +125,7 @@ struct Process {
 }
 
 impl Process {
-    fn start(arguments: &[String]) -> Result<Self> {
+    pub(crate) fn start(arguments: &[String]) -> Result<Self> {
         let mut child = Command::new(current_exe()?)
             .args(arguments)
             .stdin(Stdio::piped())
@@ -139,12 +139,12 @@ impl Process {
         })
     }
 
-    fn send(&mut self, line: &str) -> Result<()> {
+    pub(crate) fn send(&mut self, line: &str) -> Result<()> {
         let input = self.input.as_mut().ok_or("the process was told to end")?;
         Ok(writeln!(input, "{line}")?)
     }
 
-    fn receive(&mut self) -> Result<String> {
+    pub(crate) fn receive(&mut self) -> Result<String> {
         let mut line = String::new();
         if self.output.read_line(&mut line)? == 0 {
             return Err("a process ended early; it has said why".into());
@@ -164,7 +164,7 @@ impl Drop for Process {
 
 /// A running server.
 pub(crate) struct Server {
-    _process: Process,
+    process: Process,
     pub(crate) endpoint: Endpoint,
 }
 
@@ -175,10 +175,12 @@ impl Server {
         arguments.extend(options.hold.then(|| "--hold".to_owned()));
         let mut process = Process::start(&arguments)?;
         let endpoint = serde_json::from_str(&process.receive()?)?;
-        Ok(Self {
-            _process: process,
-            endpoint,
-        })
+        Ok(Self { process, endpoint })
+    }
+
+    /// Lets go of the gets that it holds.
+    pub(crate) fn release(&mut self) -> Result<()> {
+        self.process.send(server::RELEASE)
     }
 }
 
