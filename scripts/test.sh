@@ -26,6 +26,18 @@ overhead() {
     return 1
 }
 
+# Each bench once, to show that it works. Without `--bench`, Criterion measures nothing.
+benches() {
+    local log status=0
+    log=$(cargo test --quiet --locked -p ron-app-sdk --benches 2>&1) || status=$?
+    if ((status)); then
+        printf '%s\n' "$log"
+    else
+        printf '%s benches ran once\n' "$(grep -c '^Success' <<<"$log")"
+    fi
+    return $status
+}
+
 demo() {
     make --no-print-directory demo
 }
@@ -34,6 +46,7 @@ stage 'format' cargo fmt --all --check
 stage 'lints' cargo clippy --quiet --workspace --all-targets --locked -- -D warnings
 stage 'rust version' python3 scripts/check_rust_version.py
 stage 'tests' cargo test --workspace --locked --no-fail-fast
+stage 'benches' benches
 stage 'documentation' docs
 stage 'release build' release_build
 stage 'demo' demo

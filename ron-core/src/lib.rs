@@ -25,6 +25,9 @@ mod edge_path;
 mod error;
 mod idempotency;
 mod index;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod internals;
 pub mod mailbox;
 mod operations;
 mod planes;
