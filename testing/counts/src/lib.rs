@@ -6,6 +6,7 @@
 //! All of it panics where the SDK does not do what it should.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+pub mod baseline;
 pub mod calls;
 mod capabilities;
 mod codec;
