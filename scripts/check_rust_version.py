@@ -7,6 +7,7 @@ then watches the core's own code.
 import json
 import subprocess
 import sys
+from typing import Any
 
 PACKAGE = "ron-app-sdk"
 PLATFORMS = ["x86_64-unknown-linux-gnu", "aarch64-apple-darwin", "x86_64-pc-windows-msvc"]
@@ -14,19 +15,20 @@ PLATFORMS = ["x86_64-unknown-linux-gnu", "aarch64-apple-darwin", "x86_64-pc-wind
 EDITIONS = {"2024": (1, 85)}
 
 
-def version(text):
+def version(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split(".")[:2])
 
 
-def metadata(platform):
+def metadata(platform: str) -> Any:
     command = ["cargo", "metadata", "--format-version", "1", "--locked", "--filter-platform", platform]
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
 
 
-def dependencies(data, root):
+def dependencies(data: Any, root: str) -> set[str]:
     """The packages that building `root` needs: normal and build dependencies, transitively."""
     nodes = {node["id"]: node for node in data["resolve"]["nodes"]}
-    seen, todo = set(), [root]
+    seen: set[str] = set()
+    todo = [root]
     while todo:
         package = todo.pop()
         if package in seen:
@@ -38,7 +40,7 @@ def dependencies(data, root):
     return seen
 
 
-def main():
+def main() -> int:
     data = metadata(PLATFORMS[0])
     root = next(package for package in data["packages"] if package["name"] == PACKAGE)
     declared = root["rust_version"]
@@ -47,13 +49,14 @@ def main():
         print(f"building {PACKAGE} with Rust {declared}")
         return subprocess.run(["cargo", toolchain, "check", "--locked", "-p", PACKAGE]).returncode
 
-    too_new, count = set(), 0
+    too_new: set[str] = set()
+    count = 0
     for platform in PLATFORMS:
         data = metadata(platform)
         packages = {package["id"]: package for package in data["packages"]}
         needed = dependencies(data, root["id"])
         count = max(count, len(needed))
-        for package in map(packages.get, needed):
+        for package in (packages[identity] for identity in needed):
             needs = max(
                 version(package["rust_version"] or "1.0"),
                 EDITIONS.get(package["edition"], (1, 0)),

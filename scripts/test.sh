@@ -36,6 +36,11 @@ benches() {
         printf '%s benches ran once\n' "$(grep -c '^Success' <<<"$log")"
     fi
     return $status
+script_tests() {
+    python3 -m unittest discover --quiet --start-directory scripts/tests --top-level-directory scripts
+}
+script_lints() {
+    ruff check --quiet scripts && ruff format --quiet --check scripts && mypy --config-file scripts/pyproject.toml scripts
 }
 
 demo() {
@@ -47,6 +52,12 @@ stage 'lints' cargo clippy --quiet --workspace --all-targets --locked -- -D warn
 stage 'rust version' python3 scripts/check_rust_version.py
 stage 'tests' cargo test --workspace --locked --no-fail-fast
 stage 'benches' benches
+stage 'script tests' script_tests
+if command -v ruff >/dev/null && command -v mypy >/dev/null; then
+    stage 'script lints' script_lints
+else
+    not_run 'script lints' 'ruff or mypy'
+fi
 stage 'documentation' docs
 stage 'release build' release_build
 stage 'demo' demo
