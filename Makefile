@@ -4,7 +4,7 @@ FILE ?= README.md
 FAULTS = RON_GATEWAY_FAULT_5XX=0.2 RON_GATEWAY_FAULT_TIMEOUT=0.02 RON_GATEWAY_FAULT_SEED=32
 GATEWAY = target/release/ron-gateway dev --listen 127.0.0.1:0 --
 
-.PHONY: help demo test test-deep overhead lint tools tools-test
+.PHONY: help demo test test-deep overhead perf lint tools tools-test
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ test-deep: tools-test ## Run what needs rarer tools
 overhead: tools ## Compare the SDK with its peers: figures in testing/performance/out
 	@cargo build --quiet --release --locked -p ron-overhead --features peers
 	@target/release/ron-overhead --json testing/performance/out/overhead.json
+
+perf: ## Compare the times of this tree with those of another revision (BASE=rev)
+	@scripts/perf.sh
 
 lint: tools ## Check format and lints
 	@cargo fmt --all --check

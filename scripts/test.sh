@@ -9,7 +9,7 @@ docs() {
 }
 
 release_build() {
-    cargo build --quiet --release --locked -p ron-gateway -p quickstart -p worker -p ron-overhead
+    cargo build --quiet --release --locked -p ron-gateway -p quickstart -p worker -p ron-overhead -p ron-time-gate
 }
 
 against_gateway() {
@@ -43,6 +43,11 @@ script_lints() {
     ruff check --quiet scripts && ruff format --quiet --check scripts && mypy --config-file scripts/pyproject.toml scripts
 }
 
+# That each of its works runs. How long they take is for `make perf`.
+time_gate() {
+    against_gateway scripts/interleave.py target/release/ron-time-gate target/release/ron-time-gate target/perf/try --rounds 1
+}
+
 demo() {
     make --no-print-directory demo
 }
@@ -64,4 +69,5 @@ stage 'demo' demo
 stage 'worker' against_gateway target/release/worker
 stage 'independent client' against_gateway python3 testing/independent-client/oap_client.py
 stage 'overhead' overhead
+stage 'time gate' time_gate
 summary

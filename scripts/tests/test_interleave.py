@@ -1,0 +1,78 @@
+"""Two builds in turns, with programs that only write down how they were called."""
+
+import io
+import json
+import shutil
+import tempfile
+import unittest
+from contextlib import redirect_stderr
+from pathlib import Path
+
+import interleave
+
+PROGRAM = """#!/bin/sh
+if [ "$1" = --list ]; then printf 'get\\nput\\n'; exit; fi
+echo "$(basename "$0") $1 ${RON_TIME_GATE_SPIN:-}" >> "$(dirname "$0")/calls"
+"""
+
+
+class Interleave(unittest.TestCase):
+    def setUp(self) -> None:
+        self.folder = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.folder)
+        for side in ("base", "new"):
+            self.program(side, """printf '[{"work": "%s"}]' "$1" """)
+
+    def program(self, side: str, last_line: str) -> None:
+        path = self.folder / side
+        path.write_text(PROGRAM + last_line + "\n", encoding="utf-8")
+        path.chmod(0o755)
+
+    def run_rounds(self, *options: str) -> tuple[int, str]:
+        complained = io.StringIO()
+        with redirect_stderr(complained):
+            code = interleave.main([str(self.folder / name) for name in ("base", "new", "out")] + list(options))
+        return code, complained.getvalue()
+
+    def calls(self) -> list[str]:
+        return (self.folder / "calls").read_text(encoding="utf-8").splitlines()
+
+    def test_the_builds_alternate_within_each_work_and_change_places_with_each_round(self) -> None:
+        self.assertEqual(self.run_rounds("--rounds", "2"), (0, ""))
+        first = ["base get ", "new get ", "base put ", "new put "]
+        second = ["new get ", "base get ", "new put ", "base put "]
+        self.assertEqual(self.calls(), first + second)
+
+    def test_each_round_of_each_side_has_a_file_with_all_works(self) -> None:
+        self.run_rounds("--rounds", "3")
+        for side in ("base", "new"):
+            files = sorted((self.folder / "out" / side).iterdir())
+            self.assertEqual([file.name for file in files], [f"round-0{number}.json" for number in (1, 2, 3)])
+            self.assertEqual(json.loads(files[0].read_text()), [{"work": "get"}, {"work": "put"}])
+
+    def test_only_the_new_build_is_slowed(self) -> None:
+        self.run_rounds("--rounds", "1", "--spin", "0.15")
+        self.assertEqual(self.calls(), ["base get ", "new get 0.15", "base put ", "new put 0.15"])
+
+    def test_a_program_that_fails_is_named(self) -> None:
+        self.program("base", "echo refused >&2; exit 7")
+        code, complained = self.run_rounds("--rounds", "1")
+        self.assertEqual(code, 2)
+        self.assertRegex(complained, r"base get ended with 7: refused")
+
+    def test_a_program_that_says_something_else_is_named(self) -> None:
+        for said in ("echo hello", "echo '{}'"):
+            self.program("new", said)
+            code, complained = self.run_rounds("--rounds", "1")
+            self.assertEqual(code, 2)
+            self.assertRegex(complained, r"new get: expected a JSON array, found")
+
+    def test_a_program_that_is_not_there(self) -> None:
+        (self.folder / "new").unlink()
+        code, complained = self.run_rounds()
+        self.assertEqual(code, 2)
+        self.assertIn("No such file", complained)
+
+
+if __name__ == "__main__":
+    unittest.main()
