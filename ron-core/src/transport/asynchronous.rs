@@ -2,7 +2,7 @@
 
 use super::connection::{Connection, ConnectionId, Exchange, Failure, Reply, Step, Ticket};
 use super::endpoint::Endpoint;
-use super::pool::{Acquired, Pool};
+use super::pool::{Acquired, DialWait, Pool};
 use super::socket::{prepare, TaskSocket};
 use super::timer::SpareTimers;
 use super::{resolve, Dialer};
@@ -133,38 +133,53 @@ impl AsyncTransport {
         exchange: &Exchange<'_>,
         now: &mut Instant,
     ) -> Result<Arc<Connection<TaskSocket>>, Failure> {
-        let deadline = exchange.deadline;
         let mut wait = self.pool.wait(runtime, exchange.dial_by);
-        // Most calls find a connection at once: they need no timer.
-        let mut sleep = pin!(None);
-        let mut first = Some(*now);
-        let acquired = poll_fn(|context| loop {
-            *now = first.take().unwrap_or_else(Instant::now);
-            let until = match wait.acquire(*now, context.waker()) {
-                Acquired::Wait(until) => until.min(deadline),
-                acquired => return Poll::Ready(Some(acquired)),
-            };
-            if sleep.is_none() {
-                sleep.set(Some(tokio::time::sleep_until(until.into())));
-            }
-            if let Some(sleep) = sleep.as_mut().as_pin_mut() {
-                if sleeps_until(sleep, until, context) {
-                    return Poll::Pending;
+        let acquired = poll_fn(|context| Poll::Ready(wait.acquire(*now, context.waker()))).await;
+        if let Acquired::Use(connection) = acquired {
+            return Ok(connection);
+        }
+        // Not what calls usually do: the memory for it is theirs who do.
+        let connection = Box::pin(self.wait_or_dial(runtime, wait, acquired, exchange.deadline));
+        let connection = connection.await;
+        *now = Instant::now();
+        connection
+    }
+
+    /// Goes on where no connection could be used at once.
+    async fn wait_or_dial<'a>(
+        &'a self,
+        runtime: Id,
+        mut wait: DialWait<'a, TaskSocket>,
+        mut acquired: Acquired<'a, TaskSocket>,
+        deadline: Instant,
+    ) -> Result<Arc<Connection<TaskSocket>>, Failure> {
+        let mut sleep = pin!(tokio::time::sleep_until(deadline.into()));
+        loop {
+            let until = match acquired {
+                Acquired::Use(connection) => return Ok(connection),
+                Acquired::Failed(failure) => return Err(failure),
+                Acquired::Dial(permit, fallback) => {
+                    let dialed = self.dial(permit.id(), runtime, deadline).await;
+                    return super::finish_dial(&self.dialer, permit, dialed, fallback);
                 }
+                Acquired::Wait(until) => until.min(deadline),
+            };
+            // The waker that is registered is this task's: it asks again when it is woken, or when it is time.
+            let mut is_woken = false;
+            let has_time = poll_fn(|context| {
+                if !sleeps_until(sleep.as_mut(), until, context) {
+                    return Poll::Ready(until < deadline);
+                }
+                match mem::replace(&mut is_woken, true) {
+                    true => Poll::Ready(true),
+                    false => Poll::Pending,
+                }
+            });
+            if !has_time.await {
+                return Err(super::out_of_time().into());
             }
-            if until == deadline {
-                return Poll::Ready(None);
-            }
-        });
-        match acquired.await {
-            Some(Acquired::Use(connection)) => Ok(connection),
-            Some(Acquired::Dial(permit, fallback)) => {
-                let dialed = self.dial(permit.id(), runtime, deadline).await;
-                *now = Instant::now();
-                super::finish_dial(&self.dialer, permit, dialed, fallback)
-            }
-            Some(Acquired::Failed(failure)) => Err(failure),
-            Some(Acquired::Wait(_)) | None => Err(super::out_of_time().into()),
+            let now = Instant::now();
+            acquired = poll_fn(|context| Poll::Ready(wait.acquire(now, context.waker()))).await;
         }
     }
 
@@ -230,7 +245,7 @@ async fn drive(
             patience_ends = None;
             patience = (2 * patience).min(PATIENCE.1);
         }
-        match ticket.advance(exchange, context.waker(), take_over, now) {
+        match ticket.advance(exchange, context.waker(), take_over, now, None) {
             Step::Done(result) => return Poll::Ready(result),
             Step::Yield => {
                 context.waker().wake_by_ref();

@@ -1,6 +1,8 @@
 //! The driver for threads: a caller waits on the socket itself, or parks while another one reads.
 
-use super::connection::{Connection, ConnectionId, Exchange, Failure, Reply, Step, Ticket};
+use super::connection::{
+    Connection, ConnectionId, Exchange, Failure, Receive, Reply, Step, Ticket,
+};
 use super::endpoint::Endpoint;
 use super::pool::{Acquired, Pool};
 use super::socket::{ThreadSocket, RECEIVE};
@@ -144,9 +146,9 @@ fn drive(
     mut now: Instant,
 ) -> Result<Reply, Failure> {
     let mut ticket = Ticket::new(connection, now);
-    let mut has_waited = false;
+    let (mut has_waited, mut received) = (false, None);
     loop {
-        match ticket.advance(exchange, waker, false, now) {
+        match ticket.advance(exchange, waker, false, now, received.take()) {
             Step::Done(result) => return result,
             Step::Yield => thread::yield_now(),
             Step::Wait {
@@ -160,11 +162,15 @@ fn drive(
                     exchange.content.while_waiting();
                 }
                 let limit = until.saturating_duration_since(now);
-                if !read && !write {
-                    thread::park_timeout(limit);
-                } else if !(read && !write && limit > RECEIVE && ticket.receive()) {
-                    if let Err(error) = ticket.connection.socket.wait(read, write, limit) {
-                        ticket.connection.abandon(&error);
+                let can_receive = read && !write && limit > RECEIVE;
+                match can_receive.then(|| ticket.receive()) {
+                    Some(Receive::Done(bytes)) => received = Some(bytes),
+                    Some(Receive::Needless) => {}
+                    _ if !read && !write => thread::park_timeout(limit),
+                    Some(Receive::Impossible) | None => {
+                        if let Err(error) = ticket.connection.socket.wait(read, write, limit) {
+                            ticket.connection.abandon(&error);
+                        }
                     }
                 }
             }

@@ -25,7 +25,7 @@ mod state;
 mod ticket;
 
 pub(crate) use exchange::{ConnectionId, Content, Exchange, Failure, Reply};
-pub(super) use ticket::{Step, Ticket};
+pub(super) use ticket::{Receive, Step, Ticket};
 
 use super::socket::Socket;
 use super::tls::TlsSession;

@@ -51,9 +51,20 @@ pub(in crate::transport) struct Ticket<S: Socket> {
     tag: Option<usize>,
     began: Instant,
     stage: Stage,
-    /// The connection's buffer with what was read while nobody held the lock.
-    received: Option<(Vec<u8>, io::Result<usize>)>,
     hash: Option<Box<RunningHash>>,
+}
+
+/// The connection's buffer with what was read while nobody held the lock. Its taker has to advance with it.
+pub(in crate::transport) struct Received {
+    buffer: Vec<u8>,
+    read: io::Result<usize>,
+}
+
+/// What came of [`Ticket::receive`].
+pub(in crate::transport) enum Receive {
+    Done(Received),
+    Needless,
+    Impossible,
 }
 
 #[derive(Clone, Copy)]
@@ -70,19 +81,20 @@ impl<S: Socket> Ticket<S> {
             tag: None,
             began: now,
             stage: Stage::Waiting,
-            received: None,
             hash: None,
         }
     }
 
     /// Does all that can be done without waiting. `take_over` gives the caller every role, and its turn, even
-    /// where another one holds them: for when that one has not done anything for long.
+    /// where another one holds them: for when that one has not done anything for long. `received` is what
+    /// [`Ticket::receive`] brought.
     pub(in crate::transport) fn advance(
         &mut self,
         exchange: &Exchange<'_>,
         waker: &Waker,
         take_over: bool,
         now: Instant,
+        received: Option<Received>,
     ) -> Step {
         let connection = Arc::clone(&self.connection);
         let mut wakes = Wakes::default();
@@ -94,6 +106,7 @@ impl<S: Socket> Ticket<S> {
             waker,
             take_over,
             now,
+            received,
             &mut wakes,
         );
         if let Step::Done(_) = step {
@@ -114,6 +127,7 @@ impl<S: Socket> Ticket<S> {
         waker: &Waker,
         take_over: bool,
         now: Instant,
+        received: Option<Received>,
         wakes: &mut Wakes,
     ) -> Step {
         let socket = &connection.socket;
@@ -134,7 +148,7 @@ impl<S: Socket> Ticket<S> {
             }
         };
         wakes.current = Some(tag);
-        if let Some((buffer, read)) = self.received.take() {
+        if let Some(Received { buffer, read }) = received {
             state.tls.give_back(buffer);
             if state.failed.is_none() {
                 state.take_read(socket, read, now, wakes);
@@ -188,6 +202,10 @@ impl<S: Socket> Ticket<S> {
             state.take_roles(tag, take_over, wakes);
             let is_reader = state.reader == Some(tag);
             if is_reader && state.read(socket, now, false, wakes) {
+                if !wakes.list.is_empty() && state.callers[tag].result.is_none() {
+                    // Whoever has an answer now goes on with it, while it is in the processor's cache.
+                    return Step::Yield;
+                }
                 continue;
             }
             let wants_write =
@@ -329,20 +347,20 @@ impl<S: Socket> Ticket<S> {
 }
 
 impl Ticket<ThreadSocket> {
-    /// Waits for bytes and reads them without the lock. False, at once, where the buffer has to stay.
-    pub(in crate::transport) fn receive(&mut self) -> bool {
+    /// Waits for bytes and reads them without the lock. Not at all where the call has its answer already, or the
+    /// buffer has to stay.
+    pub(in crate::transport) fn receive(&self) -> Receive {
         let mut state = self.connection.lock();
         let caller = self.tag.and_then(|tag| state.callers.get(tag));
         if state.failed.is_some() || caller.map_or(true, |caller| caller.result.is_some()) {
-            return true;
+            return Receive::Needless;
         }
         let Some(mut buffer) = state.tls.lend() else {
-            return false;
+            return Receive::Impossible;
         };
         drop(state);
         let read = self.connection.socket.receive(&mut buffer);
-        self.received = Some((buffer, read));
-        true
+        Receive::Done(Received { buffer, read })
     }
 }
 

@@ -27,7 +27,7 @@ pub(crate) struct Responder {
     get_reply: Prepared,
     put_reply: Prepared,
     /// The object's address as requests name it.
-    address: String,
+    address: memmem::Finder<'static>,
     /// Whether gets wait until they are released.
     is_holding: bool,
     held: Vec<u64>,
@@ -95,7 +95,7 @@ impl Responder {
                 &object.body,
             ),
             put_reply: Prepared::new(200, Plane::Storage, &serde_json::to_vec(&stored)?, b""),
-            address: object.address.to_string(),
+            address: memmem::Finder::new(&object.address.to_string()).into_owned(),
             object,
             is_holding,
             held: Vec::new(),
@@ -202,7 +202,7 @@ impl Responder {
     fn open(&mut self, header: &Header) -> Result<()> {
         let meta = self.meta();
         let is_storage = header.app_proto_id == Plane::Storage.id();
-        let names_object = || memmem::find(meta, self.address.as_bytes()).is_some();
+        let names_object = || self.address.find(meta).is_some();
         let (kind, refusal) =
             if is_storage && meta.starts_with(b"{\"op\":\"get\"") && names_object() {
                 (Kind::Get, None)
