@@ -26,9 +26,9 @@ def read_text(text: str, source: Path) -> Run:
     run = Run(source)
     last_name: str | None = None
     open_name: str | None = None
-    for number, raw in enumerate(text.splitlines(), start=1):
+    for number, raw in enumerate(text.split("\n"), start=1):
         # On a terminal, progress is overwritten.
-        line = raw.rsplit("\r", 1)[-1].rstrip()
+        line = raw.rstrip().rsplit("\r", 1)[-1]
         if match := BENCHER.match(line):
             _add(run, match["name"], Metric.P50, _bencher(match["rest"], source, number), number)
         elif match := ORDINARY.match(line):

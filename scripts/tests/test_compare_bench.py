@@ -115,6 +115,7 @@ class Judges(Command):
         self.assertEqual(self.compare(self.bencher("new.txt", header=1, codec=5), base).code, 0)
         self.assertEqual(self.compare(self.bencher("new.txt", header=1, codec=6), base).code, 1)
         self.assertEqual(self.compare(self.bencher("new.txt", header=2, codec=4), base).code, 1)
+        self.assertIn("nothing moved", self.compare(self.bencher("new.txt", header=0, codec=3), base).said)
 
     def test_less_throughput_and_more_memory_regress(self) -> None:
         base = self.harness("base.json")
@@ -375,6 +376,7 @@ class HonoursWaivers(Command):
             "analysis": {"analysis": None},
             "until": {"until": None},
             "expected a date without quotes": {"until": '"2027-01-01"'},
+            "found datetime.datetime(2027, 1, 1": {"until": "2027-01-01T00:00:00"},
             "expected one of p50, p95": {"metric": '"p99"'},
             "expected a text as `bench`": {"bench": '""'},
             "expected a link as `issue`": {"issue": '"12"'},
