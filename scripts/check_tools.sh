@@ -15,6 +15,9 @@ for tool in "$@"; do
     cc)
         command -v cc >/dev/null || fix 'cc is missing: install a C compiler (apt-get install gcc)'
         ;;
+    git)
+        command -v git >/dev/null || fix 'git is missing: install it (apt-get install git)'
+        ;;
     python3)
         command -v python3 >/dev/null || fix 'python3 is missing: install Python 3.11 or newer (apt-get install python3)'
         python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||

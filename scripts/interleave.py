@@ -31,8 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     spins = {"base": 0.0, "new": options.spin}
     try:
         works = output([str(options.new), "--list"], spin=0.0).split()
-        for number in range(1, options.rounds + 1):
-            progress(f"\rround {number} of {options.rounds}")
+        for number in range(options.first, options.first + options.rounds):
+            progress(f"\rround {number} of {options.first + options.rounds - 1}")
             order = ("base", "new") if number % 2 else ("new", "base")
             measured: dict[str, list[object]] = {"base": [], "new": []}
             for work in works:
@@ -54,11 +54,14 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("out", type=Path)
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument(
+        "--first", type=int, default=1, help="number of the first round, where there are others already"
+    )
+    parser.add_argument(
         "--spin", type=float, default=0.0, help="part of a call's median by which the new build is slowed"
     )
     options = parser.parse_args(arguments)
-    if options.rounds < 1:
-        parser.error(f"expected at least 1 as --rounds, found {options.rounds}")
+    if options.rounds < 1 or options.first < 1:
+        parser.error("expected at least 1 as --rounds and as --first")
     return options
 
 

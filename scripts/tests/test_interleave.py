@@ -50,6 +50,12 @@ class Interleave(unittest.TestCase):
             self.assertEqual([file.name for file in files], [f"round-0{number}.json" for number in (1, 2, 3)])
             self.assertEqual(json.loads(files[0].read_text()), [{"work": "get"}, {"work": "put"}])
 
+    def test_more_rounds_join_those_that_are_there(self) -> None:
+        self.run_rounds("--rounds", "2")
+        self.run_rounds("--rounds", "2", "--first", "3")
+        files = sorted(file.name for file in (self.folder / "out" / "new").iterdir())
+        self.assertEqual(files, [f"round-0{number}.json" for number in (1, 2, 3, 4)])
+
     def test_only_the_new_build_is_slowed(self) -> None:
         self.run_rounds("--rounds", "1", "--spin", "0.15")
         self.assertEqual(self.calls(), ["base get ", "new get 0.15", "base put ", "new put 0.15"])

@@ -68,16 +68,16 @@ pub(crate) const WORKS: [Work; 6] = [
         callers: 1,
         // The limit of a body in one envelope.
         payload: 992 * 1024,
-        calls: 200,
+        calls: 250,
     },
-    // A gateway remembers 100,000 idempotency keys of a subject.
+    // A gateway remembers 100,000 idempotency keys of a subject: enough for 80 rounds of two builds.
     Work {
         name: "put-64k",
         operation: Operation::Put,
         client: Client::Blocking,
         callers: 1,
         payload: 64 * 1024,
-        calls: 1000,
+        calls: 500,
     },
     Work {
         name: "get-64k-async",
