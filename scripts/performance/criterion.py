@@ -2,6 +2,7 @@
 
 import json
 import re
+import statistics
 from pathlib import Path
 
 from .figures import Bench, Figure, InputError, Metric, Run, checked, percentile
@@ -84,7 +85,8 @@ def _samples(source: Path, throughput: object) -> Bench:
         for at, (count, time) in enumerate(zip(iterations, times, strict=True), start=1)
     )
     bench = {
-        Metric.P50: Figure(percentile(means, 50)),
+        # Of an even number of samples between the two in the middle, like Criterion's own.
+        Metric.P50: Figure(statistics.median(means)),
         Metric.P95: Figure(percentile(means, 95)),
         Metric.P99: Figure(percentile(means, 99)),
     }
