@@ -116,7 +116,7 @@ run_rounds() { # option...
 
 compare() { # option...
     mkdir -p "$(dirname "$report")"
-    scripts/compare_bench.py "$perf/rounds/new" "$perf/rounds/base" --json "$report" "$@"
+    scripts/compare_bench.py target/perf/rounds/new target/perf/rounds/base --json "$report" "$@"
 }
 
 self_check() {
