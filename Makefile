@@ -24,6 +24,9 @@ test-deep: tools-test ## Run what needs rarer tools
 overhead: tools ## Compare the SDK with its peers: figures in testing/performance/out
 	@cargo build --quiet --release --locked -p ron-overhead --features peers
 	@target/release/ron-overhead --json testing/performance/out/overhead.json
+	@target/release/ron-overhead fairness
+	@target/release/ron-overhead cold-start
+	@target/release/ron-overhead memory
 
 perf: ## Compare the times of this tree with those of another revision (BASE=rev)
 	@scripts/perf.sh

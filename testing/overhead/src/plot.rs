@@ -4,6 +4,7 @@ use crate::contenders::{Name, Work};
 use crate::report::Row;
 use plotters::coord::Shift;
 use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
 use ron_bare::Result;
 use std::path::Path;
 
@@ -90,10 +91,10 @@ fn draw_panel(
         .fold(0.0, f64::max);
     let count = rows.len();
     let caption = format!(
-        "{} of {} bytes, {} callers: {}",
+        "{} of {} bytes, {}: {}",
         first.work.name(),
         first.payload,
-        first.clients,
+        first.callers(),
         figure.title
     );
     let mut chart = ChartBuilder::on(panel)
@@ -101,7 +102,7 @@ fn draw_panel(
         .margin(8)
         .x_label_area_size(24)
         .y_label_area_size(110)
-        .build_cartesian_2d(0.0..1.15 * most, (0..count).into_segmented())?;
+        .build_cartesian_2d(0.0..1.15 * most, (0..count - 1).into_segmented())?;
     // The first one stands on top.
     let row_of = |value: &SegmentValue<usize>| match value {
         SegmentValue::CenterOf(index) => rows.get(count - 1 - index.min(&(count - 1))),
@@ -115,6 +116,12 @@ fn draw_panel(
         .y_labels(count)
         .y_label_formatter(&|value| row_of(value).map_or_else(String::new, |r| r.client.text()))
         .draw()?;
+    let edge = |index| match index {
+        _ if index == count => SegmentValue::Last,
+        index => SegmentValue::Exact(index),
+    };
+    let beside = Pos::new(HPos::Left, VPos::Center);
+    let label_style = TextStyle::from(("sans-serif", 10)).pos(beside);
     for (index, row) in rows.iter().rev().enumerate() {
         let value = (figure.value)(row);
         let color = if row.client.text().starts_with("sdk") {
@@ -123,10 +130,7 @@ fn draw_panel(
             PEER
         };
         let mut bar = Rectangle::new(
-            [
-                (0.0, SegmentValue::Exact(index)),
-                (value, SegmentValue::Exact(index + 1)),
-            ],
+            [(0.0, edge(index)), (value, edge(index + 1))],
             color.filled(),
         );
         bar.set_margin(2, 2, 0, 0);
@@ -134,14 +138,11 @@ fn draw_panel(
         let place = (value, SegmentValue::CenterOf(index));
         let digits = if value < 100.0 { 1 } else { 0 };
         let label = format!(" {value:.digits$}");
-        chart.draw_series([Text::new(label, place, ("sans-serif", 10))])?;
+        chart.draw_series([Text::new(label, place, label_style.clone())])?;
     }
     if let Some(floor) = rows.iter().find(|row| row.client == Name::Floor) {
         let value = (figure.value)(floor);
-        let ends = [
-            (value, SegmentValue::Exact(0)),
-            (value, SegmentValue::Exact(count)),
-        ];
+        let ends = [(value, edge(0)), (value, edge(count))];
         chart.draw_series([PathElement::new(ends, FLOOR)])?;
     }
     Ok(())

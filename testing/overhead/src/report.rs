@@ -34,6 +34,16 @@ pub(crate) struct Row {
     pub(crate) core: Option<usize>,
 }
 
+impl Row {
+    /// How many callers there were, in words.
+    pub(crate) fn callers(&self) -> String {
+        match self.clients {
+            1 => "one caller".to_owned(),
+            callers => format!("{callers} callers of one client"),
+        }
+    }
+}
+
 /// Prints the rows of one kind of work as a table.
 pub(crate) fn print(rows: &[Row]) -> Result<()> {
     let first = rows.first().ok_or("nothing was measured")?;
@@ -41,14 +51,11 @@ pub(crate) fn print(rows: &[Row]) -> Result<()> {
         Some(core) => format!("client and server on core {core}"),
         None => "not pinned".to_owned(),
     };
-    let callers = match first.clients {
-        1 => "one caller".to_owned(),
-        callers => format!("{callers} callers of one client"),
-    };
     println!(
-        "{} of {} bytes, verified, {callers}, {place}, {} rounds",
+        "{} of {} bytes, verified, {}, {place}, {} rounds",
         first.work.name(),
         first.payload,
+        first.callers(),
         first.rounds
     );
     println!(
@@ -92,10 +99,10 @@ pub(crate) fn check(rows: &[Row], client: Name, limit: f64) -> Result<bool> {
     for row in found.filter(|row| row.ratio_p50.is_nan() || row.ratio_p50 > limit) {
         is_within = false;
         eprintln!(
-            "{} of {} bytes, {} callers: {:.3} times the floor is above {limit}, {}",
+            "{} of {} bytes, {}: {:.3} times the floor is above {limit}, {}",
             row.work.name(),
             row.payload,
-            row.clients,
+            row.callers(),
             row.ratio_p50,
             client.text()
         );

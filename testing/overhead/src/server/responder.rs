@@ -47,6 +47,7 @@ pub(crate) struct Responder {
 /// A request of which more is to come.
 struct Open {
     corr_id: u64,
+    plane: u16,
     kind: Kind,
     received: usize,
 }
@@ -87,14 +88,10 @@ impl Responder {
             address: object.address,
             size,
         };
+        let storage = Plane::Storage.id();
         Ok(Self {
-            get_reply: Prepared::new(
-                200,
-                Plane::Storage,
-                &serde_json::to_vec(&got)?,
-                &object.body,
-            ),
-            put_reply: Prepared::new(200, Plane::Storage, &serde_json::to_vec(&stored)?, b""),
+            get_reply: Prepared::new(200, storage, &serde_json::to_vec(&got)?, &object.body),
+            put_reply: Prepared::new(200, storage, &serde_json::to_vec(&stored)?, b""),
             address: memmem::Finder::new(&object.address.to_string()).into_owned(),
             object,
             is_holding,
@@ -214,10 +211,11 @@ impl Responder {
                 (Kind::Refused, Some(refusals[usize::from(is_operation)]))
             };
         if let Some(reason) = refusal {
-            self.answer_error(header.corr_id, reason)?;
+            self.answer_error(header.app_proto_id, header.corr_id, reason)?;
         }
         self.requests.push(Open {
             corr_id: header.corr_id,
+            plane: header.app_proto_id,
             kind,
             received: 0,
         });
@@ -292,9 +290,9 @@ impl Responder {
         self.get_reply = reply;
     }
 
-    fn answer_error(&mut self, corr_id: u64, reason: Reason) -> Result<()> {
+    fn answer_error(&mut self, plane: u16, corr_id: u64, reason: Reason) -> Result<()> {
         let meta = serde_json::to_vec(&ErrorReply::not_executed(reason))?;
-        let reply = Prepared::new(reason.code(), Plane::Storage, &meta, b"");
+        let reply = Prepared::new(reason.code(), plane, &meta, b"");
         self.push_small(|out| reply.append_for_call(corr_id, out));
         Ok(())
     }
@@ -314,10 +312,16 @@ impl Responder {
     fn cancel(&mut self, corr_id: u64) -> Result<()> {
         let before = self.held.len();
         self.held.retain(|held| *held != corr_id);
-        if self.held.len() < before {
-            self.answer_error(corr_id, Reason::Cancelled)?;
+        let held = (self.held.len() < before).then_some(Plane::Storage.id());
+        let request = self.request(corr_id).filter(|r| r.kind != Kind::Refused);
+        let incomplete = request.map(|request| {
+            request.kind = Kind::Refused;
+            request.plane
+        });
+        match held.or(incomplete) {
+            Some(plane) => self.answer_error(plane, corr_id, Reason::Cancelled),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     fn hello(&mut self, header: &Header) -> Result<()> {
@@ -356,7 +360,7 @@ impl Prepared {
         }
     }
 
-    fn new(code: u16, plane: Plane, meta: &[u8], body: &[u8]) -> Self {
+    fn new(code: u16, plane: u16, meta: &[u8], body: &[u8]) -> Self {
         let mut prepared = Self::empty();
         let (first, rest) = body.split_at(body.len().min(BODY_CHUNK));
         let mut chunks = rest.chunks(BODY_CHUNK).peekable();
@@ -371,13 +375,13 @@ impl Prepared {
         prepared
     }
 
-    fn push_frame(&mut self, flags: Flags, code: u16, plane: Plane, payload: &[&[u8]]) {
+    fn push_frame(&mut self, flags: Flags, code: u16, plane: u16, payload: &[&[u8]]) {
         let payload_len: usize = payload.iter().map(|part| part.len()).sum();
         let header = Header {
             len: (HEADER_LEN + payload_len) as u32,
             flags,
             code,
-            app_proto_id: plane.id(),
+            app_proto_id: plane,
             tenant_id: 0,
             cap_len: 0,
             corr_id: 0,
@@ -404,5 +408,217 @@ impl Prepared {
 fn number(frames: &mut [u8], starts: &[usize], corr_id: u64) {
     for start in starts {
         frames[start + CORR_ID.start..start + CORR_ID.end].copy_from_slice(&corr_id.to_be_bytes());
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use ron_app_sdk::oap::hello::HelloRequest;
+    use ron_app_sdk::oap::{CallContext, MAX_BODY};
+    use ron_app_sdk::session::{Client, ClientEvent, Request};
+    use ron_app_sdk::AddrB3;
+    use std::time::Instant;
+
+    /// The SDK's own session on the other side.
+    struct Pair {
+        client: Client,
+        responder: Responder,
+        object: Arc<Object>,
+    }
+
+    impl Pair {
+        fn new(len: usize, is_holding: bool) -> Self {
+            let object = Arc::new(Object::of_len(len));
+            let mut pair = Self {
+                client: Client::new(&HelloRequest::new("test"), 1024),
+                responder: Responder::new(Arc::clone(&object), is_holding).unwrap(),
+                object,
+            };
+            pair.exchange(&[]).unwrap();
+            assert_eq!(pair.events(), [ClientEvent::Ready]);
+            pair
+        }
+
+        /// Sends what the client has to say, and these bytes, in pieces; hands back what is answered.
+        fn exchange(&mut self, bytes: &[u8]) -> Result<()> {
+            let mut sent = mem::take(self.client.control_output());
+            sent.extend_from_slice(bytes);
+            for piece in sent.chunks(1000) {
+                self.responder.consume(piece)?;
+            }
+            let client = &mut self.client;
+            self.responder
+                .write_due(|bytes| Ok(client.receive(Instant::now(), bytes)?))
+        }
+
+        fn events(&mut self) -> Vec<ClientEvent> {
+            std::iter::from_fn(|| self.client.next_event())
+                .filter(|event| *event != ClientEvent::SlotFree)
+                .collect()
+        }
+
+        /// Makes a call, and returns its id.
+        fn call(&mut self, operation: &Operation<'_>, body: &[u8]) -> Result<u64> {
+            let context = CallContext {
+                deadline_ms: 1000,
+                idem: None,
+                attempt: 1,
+                traceparent: None,
+            };
+            let mut meta = Vec::new();
+            operation.encode(&context, &mut meta);
+            let request = Request {
+                plane: operation.plane(),
+                tenant_id: 0,
+                capability: b"capability",
+                meta: &meta,
+            };
+            let mut bytes = Vec::new();
+            let mut sent = self
+                .client
+                .start(7, &request, body.len(), &mut bytes)
+                .unwrap();
+            bytes.extend_from_slice(&body[sent.body.clone()]);
+            while !sent.is_end {
+                let (corr_id, so_far) = (sent.corr_id, sent.body.end);
+                let client = &mut self.client;
+                sent = client
+                    .resume(corr_id, so_far, body.len(), &mut bytes)
+                    .unwrap();
+                bytes.extend_from_slice(&body[sent.body.clone()]);
+            }
+            self.exchange(&bytes)?;
+            Ok(sent.corr_id)
+        }
+
+        fn get(&mut self) -> u64 {
+            let (address, range) = (self.object.address, None);
+            self.call(&Operation::StorageGet { address, range }, b"")
+                .unwrap()
+        }
+
+        fn replies(&mut self) -> Vec<(u16, usize)> {
+            let replies = self.events().into_iter().map(|event| match event {
+                ClientEvent::Reply { code, body, .. } => (code, body.len()),
+                other => panic!("{other:?}"),
+            });
+            replies.collect()
+        }
+    }
+
+    #[test]
+    fn objects_of_all_lengths_are_got_and_put() {
+        for len in [0, 64, 65_536, 65_537, 200_000, MAX_BODY] {
+            let mut pair = Pair::new(len, false);
+            for _ in 0..2 {
+                pair.get();
+                let [ClientEvent::Reply {
+                    code: 200, body, ..
+                }] = &pair.events()[..]
+                else {
+                    panic!("no reply of {len} bytes");
+                };
+                assert_eq!(AddrB3::of(body), pair.object.address);
+                let body = pair.object.body.clone();
+                pair.call(&Operation::StoragePut, &body).unwrap();
+                assert_eq!(pair.replies(), [(200, 0)]);
+            }
+        }
+    }
+
+    #[test]
+    fn other_bytes_than_the_objects_end_the_connection() {
+        for body in [
+            &[0; 64][..],
+            &Object::of_len(63).body,
+            &Object::of_len(65).body,
+        ] {
+            let mut pair = Pair::new(64, false);
+            assert!(pair.call(&Operation::StoragePut, body).is_err());
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_is_answered_once() {
+        let mut pair = Pair::new(64, false);
+        let (address, range) = (AddrB3::of(b"another"), None);
+        pair.call(&Operation::StorageGet { address, range }, b"")
+            .unwrap();
+        assert_eq!(pair.replies(), [(404, 0)]);
+        // Of several frames, and on a plane that is not there.
+        let topic = ron_app_sdk::Topic::new("topic").unwrap();
+        let attributes = Default::default();
+        let send = Operation::MailboxSend { topic, attributes };
+        pair.call(&send, &[0; 200_000]).unwrap();
+        assert_eq!(pair.replies(), [(404, 0)]);
+        pair.get();
+        assert_eq!(pair.replies(), [(200, 64)]);
+    }
+
+    #[test]
+    fn held_gets_wait_until_they_are_released_or_cancelled() {
+        let mut pair = Pair::new(64, true);
+        let first = pair.get();
+        pair.get();
+        assert_eq!(pair.events(), []);
+        pair.client.cancel(first);
+        pair.exchange(&[]).unwrap();
+        assert_eq!(pair.client.open_calls(), 1);
+        pair.responder.release();
+        pair.exchange(&[]).unwrap();
+        assert_eq!(pair.replies(), [(200, 64)]);
+        pair.get();
+        assert_eq!(pair.replies(), [(200, 64)]);
+    }
+
+    #[test]
+    fn a_put_that_is_cancelled_halfway_leaves_the_connection_whole() {
+        let mut pair = Pair::new(200_000, false);
+        let context = CallContext {
+            deadline_ms: 1000,
+            idem: None,
+            attempt: 1,
+            traceparent: None,
+        };
+        let mut meta = Vec::new();
+        Operation::StoragePut.encode(&context, &mut meta);
+        let request = Request {
+            plane: Plane::Storage,
+            tenant_id: 0,
+            capability: b"",
+            meta: &meta,
+        };
+        let mut bytes = Vec::new();
+        let body = pair.object.body.clone();
+        let sent = pair
+            .client
+            .start(7, &request, body.len(), &mut bytes)
+            .unwrap();
+        bytes.extend_from_slice(&body[sent.body]);
+        pair.exchange(&bytes).unwrap();
+        pair.client.cancel(sent.corr_id);
+        pair.exchange(&[]).unwrap();
+        assert_eq!((pair.client.open_calls(), pair.events()), (0, vec![]));
+        pair.get();
+        assert_eq!(pair.replies(), [(200, 200_000)]);
+    }
+
+    #[test]
+    fn a_ping_is_answered() {
+        let mut pair = Pair::new(64, false);
+        pair.client.ping(5);
+        pair.exchange(&[]).unwrap();
+        assert_eq!(pair.events(), [ClientEvent::Pong { nonce: 5 }]);
+    }
+
+    #[test]
+    fn calls_out_of_order_end_the_connection() {
+        for corr_id in [0, 2] {
+            let mut pair = Pair::new(64, false);
+            let mut frame = Prepared::new(0, Plane::Storage.id(), b"{}", b"");
+            assert!(pair.responder.consume(frame.for_call(corr_id)).is_err());
+        }
     }
 }
