@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use ron_app_sdk::{AddrB3, Topic, MAX_BODY};
-use ron_bare::{client_config, Buffered, Client, Floor, Raw, Request, Tasks, Wire};
+use ron_bare::{client_config, pinned_config, Buffered, Client, Floor, Raw, Request, Tasks, Wire};
 use ron_gateway::certificates::{Authority, CertificateRequest};
 use ron_gateway::{Gateway, GatewayConfig};
 use rustls::ClientConfig;
@@ -20,6 +20,7 @@ struct World {
     runtime: Runtime,
     gateway: Gateway,
     tls: Arc<ClientConfig>,
+    certificate: Vec<u8>,
 }
 
 impl World {
@@ -27,6 +28,7 @@ impl World {
         let runtime = Runtime::new().unwrap();
         let authority = Authority::new().unwrap();
         let identity = authority.issue(&CertificateRequest::localhost()).unwrap();
+        let certificate = identity.certificate_der().to_vec();
         let started = Gateway::start(GatewayConfig::default(), identity);
         let gateway = runtime.block_on(started).unwrap();
         let folder = tempfile::tempdir().unwrap();
@@ -36,6 +38,7 @@ impl World {
             runtime,
             gateway,
             tls: client_config(&ca).unwrap(),
+            certificate,
         }
     }
 
@@ -135,4 +138,16 @@ fn many_callers_share_the_tasks_of_one_connection() {
         let error = client.call(&absent).await.unwrap_err().to_string();
         assert!(error.contains("ended"), "{error}");
     });
+}
+
+#[test]
+fn a_pinned_certificate_is_the_only_one_that_is_trusted() {
+    let (world, other) = (World::new(), World::new());
+    let connect = |certificate: &[u8]| {
+        let tls = pinned_config(certificate.to_vec().into()).unwrap();
+        Client::<Floor>::connect(world.address(), &tls).map(|_| ())
+    };
+    connect(&world.certificate).unwrap();
+    let error = connect(&other.certificate).unwrap_err().to_string();
+    assert!(error.contains("certificate"), "{error}");
 }
