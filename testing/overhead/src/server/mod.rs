@@ -7,6 +7,7 @@
 mod grpc;
 #[cfg(feature = "peers")]
 mod http;
+mod prepared;
 mod responder;
 mod wire;
 

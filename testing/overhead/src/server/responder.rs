@@ -1,13 +1,14 @@
 //! The gateway's side of one connection, reduced to what clients are measured with: an object that is known
 //! beforehand, answered from prepared frames. It performs no I/O.
 
+use super::prepared::Prepared;
 use crate::object::Object;
 use memchr::memmem;
 use ron_app_sdk::oap::control::Control;
 use ron_app_sdk::oap::hello::{HelloReply, Profile};
 use ron_app_sdk::oap::{
     ErrorReply, Executed, Flags, FrameDecoder, Header, ObjectReply, Operation, Part, Plane, Reason,
-    StoragePutReply, BODY_CHUNK, HEADER_LEN,
+    StoragePutReply, HEADER_LEN,
 };
 use ron_bare::Result;
 use std::mem;
@@ -18,8 +19,6 @@ use std::sync::Arc;
 const MAX_IN_FLIGHT: u32 = 4096;
 /// A reply that is shorter is copied, so that it leaves with its neighbours.
 const LARGE: usize = 16 * 1024;
-/// Where `corr_id` lies in a header.
-const CORR_ID: Range<usize> = 30..38;
 
 /// One connection.
 pub(crate) struct Responder {
@@ -65,12 +64,6 @@ enum Due {
     Small(Range<usize>),
     /// The object, as the reply to this call.
     Object(u64),
-}
-
-/// A reply's frames, complete but for `corr_id`.
-struct Prepared {
-    frames: Vec<u8>,
-    starts: Vec<usize>,
 }
 
 impl Responder {
@@ -281,7 +274,7 @@ impl Responder {
     }
 
     fn answer_get(&mut self, corr_id: u64) {
-        if self.get_reply.frames.len() >= LARGE {
+        if self.get_reply.len() >= LARGE {
             self.due.push(Due::Object(corr_id));
             return;
         }
@@ -349,65 +342,6 @@ impl Responder {
             Some(Due::Small(range)) => range.end = end,
             _ => self.due.push(Due::Small(start..end)),
         }
-    }
-}
-
-impl Prepared {
-    const fn empty() -> Self {
-        Self {
-            frames: Vec::new(),
-            starts: Vec::new(),
-        }
-    }
-
-    fn new(code: u16, plane: u16, meta: &[u8], body: &[u8]) -> Self {
-        let mut prepared = Self::empty();
-        let (first, rest) = body.split_at(body.len().min(BODY_CHUNK));
-        let mut chunks = rest.chunks(BODY_CHUNK).peekable();
-        let flags = Flags::RESP.with(Flags::START);
-        let flags = flags.with_if(chunks.peek().is_none(), Flags::END);
-        let meta_len = (meta.len() as u32).to_be_bytes();
-        prepared.push_frame(flags, code, plane, &[&meta_len, meta, first]);
-        while let Some(chunk) = chunks.next() {
-            let flags = Flags::RESP.with_if(chunks.peek().is_none(), Flags::END);
-            prepared.push_frame(flags, code, plane, &[chunk]);
-        }
-        prepared
-    }
-
-    fn push_frame(&mut self, flags: Flags, code: u16, plane: u16, payload: &[&[u8]]) {
-        let payload_len: usize = payload.iter().map(|part| part.len()).sum();
-        let header = Header {
-            len: (HEADER_LEN + payload_len) as u32,
-            flags,
-            code,
-            app_proto_id: plane,
-            tenant_id: 0,
-            cap_len: 0,
-            corr_id: 0,
-        };
-        self.starts.push(self.frames.len());
-        self.frames.extend_from_slice(&header.encode());
-        payload
-            .iter()
-            .for_each(|part| self.frames.extend_from_slice(part));
-    }
-
-    fn for_call(&mut self, corr_id: u64) -> &[u8] {
-        number(&mut self.frames, &self.starts, corr_id);
-        &self.frames
-    }
-
-    fn append_for_call(&self, corr_id: u64, out: &mut Vec<u8>) {
-        let start = out.len();
-        out.extend_from_slice(&self.frames);
-        number(&mut out[start..], &self.starts, corr_id);
-    }
-}
-
-fn number(frames: &mut [u8], starts: &[usize], corr_id: u64) {
-    for start in starts {
-        frames[start + CORR_ID.start..start + CORR_ID.end].copy_from_slice(&corr_id.to_be_bytes());
     }
 }
 
