@@ -1,0 +1,149 @@
+//! The program, as a user runs it.
+
+use crate::support::World;
+use ron_canary::Canary;
+use ron_gateway::faults::AdminToken;
+use ron_gateway::GatewayConfig;
+use std::net::TcpListener;
+use std::process::{Command, Output, Stdio};
+
+/// The program with nothing in its environment.
+fn bare(line: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gwsmoke"));
+    command.args(line.split_whitespace()).stdin(Stdio::null());
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("RON_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+fn program(world: &World, line: &str) -> Command {
+    let mut command = bare(line);
+    let token = world.settings.capability.expose_base64url();
+    command
+        .env("RON_SDK_GATEWAY_ADDR", &world.settings.config.gateway_addr)
+        .env("RON_SDK_TLS_CA", &world.ca)
+        .env("RON_SDK_CAPABILITY", &*token);
+    command
+}
+
+/// Runs it while the gateway goes on.
+async fn output(mut command: Command) -> Output {
+    tokio::task::spawn_blocking(move || command.output().unwrap())
+        .await
+        .unwrap()
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_exit_code_says_whether_all_checks_passed_and_the_report_is_json() {
+    let world = World::start(GatewayConfig::default()).await;
+    let well = output(program(&world, "--face http")).await;
+    assert_eq!(well.status.code(), Some(0));
+    assert!(
+        text(&well.stdout).ends_with("\n24 checks passed, 0 failed\n"),
+        "{}",
+        text(&well.stdout)
+    );
+    world.arm(r#"[{"fault":"corrupt_body","operation":"storage.get"}]"#);
+    let broken = output(program(&world, "--face http")).await;
+    assert_eq!(broken.status.code(), Some(1));
+    let line = "FAILED  http  get: length, bytes, hash and headers: expected 100003 bytes, b3:";
+    assert!(
+        text(&broken.stdout).contains(line),
+        "{}",
+        text(&broken.stdout)
+    );
+    let broken = output(program(&world, "--json")).await;
+    assert_eq!(broken.status.code(), Some(1));
+    let report: serde_json::Value = serde_json::from_slice(&broken.stdout).unwrap();
+    assert_eq!(report["mode"], "smoke");
+    assert!(report["failed"].as_u64().unwrap() > 5);
+    assert_eq!(report["checks"].as_array().unwrap().len(), 46);
+}
+
+#[test]
+fn what_cannot_be_used_is_refused_before_anything_is_connected() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let gateway = format!("https://{}", listener.local_addr().unwrap());
+    for (line, named) in [
+        ("--timeout 1ms", "--timeout"),
+        ("--gateway http://localhost", "https://"),
+        ("--capability-file /absent", "/absent"),
+        ("--ca /absent", "/absent"),
+    ] {
+        let mut command = bare(line);
+        let capability = ron_app_sdk::Macaroon::mint(b"root key", "ron", b"identifier").encode();
+        let capability = ron_app_sdk::Capability::from_bytes(capability).unwrap();
+        command
+            .env("RON_SDK_CAPABILITY", &*capability.expose_base64url())
+            .env("RON_SDK_GATEWAY_ADDR", &gateway);
+        let refused = command.output().unwrap();
+        assert_eq!(refused.status.code(), Some(2), "{line}: {refused:?}");
+        assert!(
+            text(&refused.stderr).contains(named),
+            "{line}: {}",
+            text(&refused.stderr)
+        );
+        assert!(refused.stdout.is_empty());
+        let nobody = listener.accept().unwrap_err().kind();
+        assert_eq!(nobody, std::io::ErrorKind::WouldBlock, "{line}");
+    }
+    let nobody = bare("").output().unwrap();
+    assert_eq!(nobody.status.code(), Some(2));
+    assert!(text(&nobody.stderr).contains("RON_SDK_CAPABILITY"));
+}
+
+/// What the README says after `ron-gateway dev --` is read as the program reads it.
+#[test]
+fn the_commands_of_the_readme_are_ones() {
+    let readme = include_str!("../../README.md");
+    let commands = readme.lines().filter_map(|line| {
+        let command = line.strip_prefix("ron-gateway dev -- ")?;
+        Some(command.split('#').next()?.trim())
+    });
+    let mut count = 0;
+    for command in commands {
+        let words = command.split_whitespace();
+        let read = <gwsmoke::options::Arguments as clap::Parser>::try_parse_from(words);
+        assert!(
+            command.starts_with("gwsmoke") && read.is_ok(),
+            "{command}: {read:?}"
+        );
+        count += 1;
+    }
+    assert!(count >= 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_secret_is_printed_canary() {
+    let token = AdminToken::random().unwrap();
+    let world = World::start(GatewayConfig {
+        admin_token: Some(token.clone()),
+        ..GatewayConfig::default()
+    });
+    let world = world.await;
+    let mut canary = Canary::default();
+    let capability = world.settings.capability.expose();
+    canary.hide(
+        "the capability's signature",
+        &capability[capability.len() - 32..],
+    );
+    canary.hide("the admin token", token.expose().as_bytes());
+    let refusals =
+        r#"[{"fault":{"error_before":{"reasons":["capability_denied"]}},"probability":0.5}]"#;
+    for (line, faults) in [("", "[]"), ("", refusals), ("--json", refusals)] {
+        world.arm(faults);
+        let mut command = program(&world, line);
+        command.env("RON_GATEWAY_ADMIN_TOKEN", token.expose());
+        let ended = output(command).await;
+        let said = [ended.stdout, ended.stderr].concat();
+        canary.assert_absent(line, &said);
+    }
+}
