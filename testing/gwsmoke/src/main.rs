@@ -1,12 +1,13 @@
-//! `gwsmoke`: smoke checks of a RON gateway.
+//! `gwsmoke`: smoke checks and load of a RON gateway.
 #![allow(clippy::print_stderr)] // it is a program for people
 
 use clap::Parser;
-use gwsmoke::options::{Arguments, SmokeOptions};
+use gwsmoke::options::{Arguments, Command, LoadOptions, SmokeOptions};
 use gwsmoke::report::{json, print};
 use gwsmoke::settings::{Settings, Unusable};
-use gwsmoke::smoke;
 use gwsmoke::smoke::Verdict;
+use gwsmoke::stop::stop_at_signals;
+use gwsmoke::{load, smoke};
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::runtime::Builder;
@@ -27,7 +28,12 @@ fn main() -> ExitCode {
             return ExitCode::from(UNUSABLE);
         }
     };
-    let result = runtime.block_on(run_smoke(&arguments.smoke));
+    let result = runtime.block_on(async {
+        match &arguments.command {
+            None => run_smoke(&arguments.smoke).await,
+            Some(Command::Load(options)) => run_load(options).await,
+        }
+    });
     runtime.shutdown_timeout(LEAVING);
     match result {
         Ok(true) => ExitCode::SUCCESS,
@@ -56,4 +62,17 @@ async fn run_smoke(options: &SmokeOptions) -> Result<bool, Unusable> {
         format!("\n{report}")
     })?;
     Ok(report.failed == 0)
+}
+
+async fn run_load(options: &LoadOptions) -> Result<bool, Unusable> {
+    let settings = Settings::new(&options.gateway)?;
+    let stop = stop_at_signals()?;
+    let report = load::run(options, &settings, stop).await?;
+    print(&if options.gateway.json {
+        json(&report)?
+    } else {
+        report.to_string()
+    })?;
+    let limit = options.max_failed;
+    Ok(limit.map_or(true, |limit| report.failed_percent() <= limit))
 }

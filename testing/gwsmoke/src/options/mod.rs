@@ -1,21 +1,38 @@
 //! The command line: what there is to choose, the allowed ranges, and what goes together.
 
-use clap::{Args, Parser, ValueEnum};
+mod load;
+
+pub use load::LoadOptions;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Smoke checks of a RON gateway.
+/// Smoke checks and load of a RON gateway.
 ///
-/// Checks GET, HEAD and RANGE, and what goes with them, over OAP and HTTP. Exits with 1 where
+/// Without a subcommand: checks GET, HEAD and RANGE, and what goes with them, over OAP and HTTP. Exits with 1 where
 /// a check failed and with 2 where an option cannot be used.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(version, args_conflicts_with_subcommands = true)]
 pub struct Arguments {
+    /// Which mode.
+    #[command(subcommand)]
+    pub command: Option<Command>,
     /// What the smoke checks take.
     #[command(flatten)]
     pub smoke: SmokeOptions,
+}
+
+/// The modes beside the smoke checks.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Measure: a mix of operations at a rate (open loop) or from so many callers (closed loop).
+    ///
+    /// In the open loop a call's latency counts from when it was due, so that a gateway that stalls is charged for
+    /// every call that should have begun meanwhile.
+    Load(LoadOptions),
 }
 
 /// What the smoke checks take.
@@ -93,6 +110,7 @@ impl fmt::Display for Face {
 }
 
 const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// Reads a duration such as `500ms`, `5s` or `24h` that is within these bounds, both included.
 fn duration(
@@ -111,6 +129,17 @@ fn duration(
     }
 }
 
+/// Reads a number that is within these bounds, both included.
+fn number(
+    least: f64,
+    most: f64,
+) -> impl Fn(&str) -> Result<f64, String> + Clone + Send + Sync + 'static {
+    move |text| match text.parse() {
+        Ok(number) if (least..=most).contains(&number) => Ok(number),
+        _ => Err(format!("it is not a number from {least} to {most}")),
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -123,8 +152,9 @@ mod tests {
     }
 
     #[test]
-    fn the_face_is_chosen() {
+    fn without_a_subcommand_it_is_the_smoke_checks() {
         let arguments = Arguments::try_parse_from(["gwsmoke", "--face", "http", "--json"]).unwrap();
+        assert!(arguments.command.is_none());
         assert_eq!(arguments.smoke.face, Faces::Http);
         assert!(arguments.smoke.gateway.json);
     }
@@ -134,21 +164,34 @@ mod tests {
         for (line, option, range) in [
             ("--timeout 5", "--timeout", "500ms"),
             ("--timeout 49ms", "--timeout", "from 50ms to 1h"),
+            ("load --duration 0s", "--duration", "from 100ms to 7days"),
+            ("load --concurrency 0", "--concurrency", "1..=4096"),
+            ("load --rate 0", "--rate", "from 0.1 to 1000000"),
+            ("load --rate inf", "--rate", "from 0.1 to 1000000"),
+            ("load --rate NaN", "--rate", "from 0.1 to 1000000"),
             (
                 "load --rate 9 --max-in-flight 0",
                 "--max-in-flight",
                 "1..=16384",
             ),
+            ("load --max-in-flight 9", "--rate", "required"),
             (
                 "load --rate 9 --concurrency 9",
                 "--concurrency",
                 "cannot be used with",
             ),
+            ("load --objects 0", "--objects", "1..=10000"),
+            ("load --max-failed 101", "--max-failed", "from 0 to 100"),
             (
                 "load --mix get=1,fetch=1",
                 "--mix",
                 "get, head, range, put, edge",
             ),
+            ("load --mix get=0", "--mix", "from 1 to 1000000"),
+            ("load --mix get=1,get=2", "--mix", "twice"),
+            ("load --mix ack=1", "--mix", "ack"),
+            ("load --sizes 1015809", "--sizes", "from 0 to 1015808"),
+            ("load --sizes 64=x", "--sizes", "from 1 to 1000000"),
         ] {
             let words = ["gwsmoke"].into_iter().chain(line.split(' '));
             let error = Arguments::try_parse_from(words).unwrap_err().to_string();

@@ -1,7 +1,9 @@
 //! What is printed: tables for people, JSON for programs.
 
+mod load;
 mod smoke;
 
+pub use load::{ErrorRow, LoadReport, OperationRow, Quantiles};
 pub use smoke::SmokeReport;
 
 use serde::Serialize;

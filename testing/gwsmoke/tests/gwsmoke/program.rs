@@ -4,8 +4,10 @@ use crate::support::World;
 use ron_canary::Canary;
 use ron_gateway::faults::AdminToken;
 use ron_gateway::GatewayConfig;
+use rustix::process::{kill_process, Pid, Signal};
 use std::net::TcpListener;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 /// The program with nothing in its environment.
 fn bare(line: &str) -> Command {
@@ -67,12 +69,29 @@ async fn the_exit_code_says_whether_all_checks_passed_and_the_report_is_json() {
     assert_eq!(report["checks"].as_array().unwrap().len(), 46);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_load_may_be_told_how_many_calls_may_fail() {
+    let world = World::start(GatewayConfig::default()).await;
+    world.arm(r#"[{"fault":{"error_before":{"reasons":["not_found"]}},"operation":"storage.get","every_nth":2}]"#);
+    for (limit, code) in [("", 0), ("--max-failed 60", 0), ("--max-failed 40", 1)] {
+        let line = format!("load --duration 200ms --mix get=1 --json {limit}");
+        let ended = output(program(&world, &line)).await;
+        assert_eq!(ended.status.code(), Some(code), "{limit}");
+        let report: serde_json::Value = serde_json::from_slice(&ended.stdout).unwrap();
+        assert_eq!(report["mode"], "load");
+    }
+}
+
 #[test]
 fn what_cannot_be_used_is_refused_before_anything_is_connected() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let gateway = format!("https://{}", listener.local_addr().unwrap());
     for (line, named) in [
+        ("load --concurrency 0", "--concurrency"),
+        ("load --mix get=1,fetch=1", "--mix"),
+        ("load --mix range=1 --sizes 0", "--sizes"),
+        ("load --objects 10000 --sizes 65536", "--objects"),
         ("--timeout 1ms", "--timeout"),
         ("--gateway http://localhost", "https://"),
         ("--capability-file /absent", "/absent"),
@@ -118,7 +137,41 @@ fn the_commands_of_the_readme_are_ones() {
         );
         count += 1;
     }
-    assert!(count >= 2);
+    assert!(count >= 3);
+}
+
+fn interrupt(child: &Child) {
+    let id = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+    kill_process(id, Signal::INT).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_interrupt_ends_a_load_with_its_report() {
+    let world = World::start(GatewayConfig::default()).await;
+    // Calls that are open, and would be for long.
+    world.arm(r#"[{"fault":"black_hole","operation":"storage.get","probability":0.01}]"#);
+    for line in [
+        "load --duration 1h --mix get=1 --json",
+        "load --duration 1h --mix get=1 --rate 1000 --json",
+    ] {
+        let mut command = program(&world, line);
+        let child = command.stdout(Stdio::piped()).spawn().unwrap();
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        let beginning = Instant::now();
+        interrupt(&child);
+        let ended = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap());
+        let ended = ended.await.unwrap();
+        assert!(
+            beginning.elapsed() < Duration::from_millis(1100),
+            "{line}: {:?}",
+            beginning.elapsed()
+        );
+        assert_eq!(ended.status.code(), Some(0), "{line}");
+        let report: serde_json::Value = serde_json::from_slice(&ended.stdout).unwrap();
+        assert_eq!(report["interrupted"], true);
+        assert!(report["calls"].as_u64() > Some(100), "{report}");
+        assert!(report["unfinished"].as_u64() > Some(0), "{report}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -138,7 +191,16 @@ async fn no_secret_is_printed_canary() {
     canary.hide("the admin token", token.expose().as_bytes());
     let refusals =
         r#"[{"fault":{"error_before":{"reasons":["capability_denied"]}},"probability":0.5}]"#;
-    for (line, faults) in [("", "[]"), ("", refusals), ("--json", refusals)] {
+    for (line, faults) in [
+        ("", "[]"),
+        ("", refusals),
+        ("--json", refusals),
+        (
+            "load --duration 300ms --face http --mix put=1,send=1,receive=1,get=1",
+            r#"[{"fault":"deep_meta","probability":0.1}]"#,
+        ),
+        ("load --duration 300ms --json", "[]"),
+    ] {
         world.arm(faults);
         let mut command = program(&world, line);
         command.env("RON_GATEWAY_ADMIN_TOKEN", token.expose());

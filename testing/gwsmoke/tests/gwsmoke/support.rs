@@ -1,12 +1,15 @@
 //! A gateway, and what leads to it.
 
+use gwsmoke::options::{Arguments, Command, LoadOptions};
 use gwsmoke::settings::Settings;
+use gwsmoke::stop::{stop_channel, Stop, Stopper};
 use ron_app_sdk::{SdkConfig, TlsConfig};
 use ron_gateway::certificates::{Authority, CertificateRequest, ServerIdentity};
 use ron_gateway::faults::FaultPlan;
 use ron_gateway::{Backends, Gateway, GatewayConfig};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -69,4 +72,22 @@ pub(crate) fn config_of(address: SocketAddr, ca: PathBuf) -> SdkConfig {
     config.backoff.base = Duration::from_millis(1);
     config.backoff.cap = Duration::from_millis(20);
     config
+}
+
+fn command(line: &str) -> Command {
+    let words = ["gwsmoke"].into_iter().chain(line.split_whitespace());
+    let arguments = <Arguments as clap::Parser>::try_parse_from(words).unwrap();
+    arguments.command.unwrap()
+}
+
+pub(crate) fn load_options(line: &str) -> LoadOptions {
+    match command(&format!("load {line}")) {
+        Command::Load(options) => options,
+    }
+}
+
+/// Nothing is ended early.
+pub(crate) fn never() -> Stop {
+    static CHANNEL: OnceLock<(Stopper, Stop)> = OnceLock::new();
+    CHANNEL.get_or_init(stop_channel).1.clone()
 }
