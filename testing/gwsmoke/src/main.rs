@@ -1,13 +1,13 @@
-//! `gwsmoke`: smoke checks and load of a RON gateway.
+//! `gwsmoke`: smoke checks, load and soak of a RON gateway.
 #![allow(clippy::print_stderr)] // it is a program for people
 
 use clap::Parser;
-use gwsmoke::options::{Arguments, Command, LoadOptions, SmokeOptions};
+use gwsmoke::options::{Arguments, Command, LoadOptions, SmokeOptions, SoakOptions};
 use gwsmoke::report::{json, print};
 use gwsmoke::settings::{Settings, Unusable};
 use gwsmoke::smoke::Verdict;
 use gwsmoke::stop::stop_at_signals;
-use gwsmoke::{load, smoke};
+use gwsmoke::{load, smoke, soak};
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::runtime::Builder;
@@ -32,6 +32,7 @@ fn main() -> ExitCode {
         match &arguments.command {
             None => run_smoke(&arguments.smoke).await,
             Some(Command::Load(options)) => run_load(options).await,
+            Some(Command::Soak(options)) => run_soak(options).await,
         }
     });
     runtime.shutdown_timeout(LEAVING);
@@ -75,4 +76,16 @@ async fn run_load(options: &LoadOptions) -> Result<bool, Unusable> {
     })?;
     let limit = options.max_failed;
     Ok(limit.map_or(true, |limit| report.failed_percent() <= limit))
+}
+
+async fn run_soak(options: &SoakOptions) -> Result<bool, Unusable> {
+    let settings = Settings::new(&options.gateway)?;
+    let stop = stop_at_signals()?;
+    let report = soak::run(options, &settings, stop).await?;
+    print(&if options.gateway.json {
+        json(&report)?
+    } else {
+        report.to_string()
+    })?;
+    Ok(report.is_clean())
 }

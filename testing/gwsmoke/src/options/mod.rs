@@ -1,8 +1,10 @@
 //! The command line: what there is to choose, the allowed ranges, and what goes together.
 
 mod load;
+mod soak;
 
 pub use load::LoadOptions;
+pub use soak::SoakOptions;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
@@ -10,7 +12,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Smoke checks and load of a RON gateway.
+/// Smoke checks, load and soak of a RON gateway.
 ///
 /// Without a subcommand: checks GET, HEAD and RANGE, and what goes with them, over OAP and HTTP. Exits with 1 where
 /// a check failed and with 2 where an option cannot be used.
@@ -33,6 +35,8 @@ pub enum Command {
     /// In the open loop a call's latency counts from when it was due, so that a gateway that stalls is charged for
     /// every call that should have begun meanwhile.
     Load(LoadOptions),
+    /// Send, receive and acknowledge messages for a long time, and check that none is lost or comes again.
+    Soak(SoakOptions),
 }
 
 /// What the smoke checks take.
@@ -192,6 +196,10 @@ mod tests {
             ("load --mix ack=1", "--mix", "ack"),
             ("load --sizes 1015809", "--sizes", "from 0 to 1015808"),
             ("load --sizes 64=x", "--sizes", "from 1 to 1000000"),
+            ("soak --visibility 1ms", "--visibility", "from 250ms to 1h"),
+            ("soak --size 31", "--size", "32..=1015808"),
+            ("soak --consumers 0", "--consumers", "1..=256"),
+            ("soak --duration 31days", "--duration", "to 30days"),
         ] {
             let words = ["gwsmoke"].into_iter().chain(line.split(' '));
             let error = Arguments::try_parse_from(words).unwrap_err().to_string();

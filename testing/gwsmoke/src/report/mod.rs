@@ -2,9 +2,11 @@
 
 mod load;
 mod smoke;
+mod soak;
 
 pub use load::{ErrorRow, LoadReport, OperationRow, Quantiles};
 pub use smoke::SmokeReport;
+pub use soak::SoakReport;
 
 use serde::Serialize;
 use std::io::{self, Write};

@@ -5,4 +5,5 @@ mod load;
 mod program;
 mod scripted;
 mod smoke;
+mod soak;
 mod support;

@@ -92,6 +92,8 @@ fn what_cannot_be_used_is_refused_before_anything_is_connected() {
         ("load --mix get=1,fetch=1", "--mix"),
         ("load --mix range=1 --sizes 0", "--sizes"),
         ("load --objects 10000 --sizes 65536", "--objects"),
+        ("soak --faults", "RON_GATEWAY_ADMIN_TOKEN"),
+        ("soak --rate 10000 --duration 30days", "--rate"),
         ("--timeout 1ms", "--timeout"),
         ("--gateway http://localhost", "https://"),
         ("--capability-file /absent", "/absent"),
@@ -137,7 +139,7 @@ fn the_commands_of_the_readme_are_ones() {
         );
         count += 1;
     }
-    assert!(count >= 3);
+    assert!(count >= 5);
 }
 
 fn interrupt(child: &Child) {
@@ -146,13 +148,14 @@ fn interrupt(child: &Child) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_interrupt_ends_a_load_with_its_report() {
+async fn an_interrupt_ends_a_load_and_a_soak_with_their_reports() {
     let world = World::start(GatewayConfig::default()).await;
     // Calls that are open, and would be for long.
     world.arm(r#"[{"fault":"black_hole","operation":"storage.get","probability":0.01}]"#);
     for line in [
         "load --duration 1h --mix get=1 --json",
         "load --duration 1h --mix get=1 --rate 1000 --json",
+        "soak --duration 24h --json",
     ] {
         let mut command = program(&world, line);
         let child = command.stdout(Stdio::piped()).spawn().unwrap();
@@ -168,9 +171,19 @@ async fn an_interrupt_ends_a_load_with_its_report() {
         );
         assert_eq!(ended.status.code(), Some(0), "{line}");
         let report: serde_json::Value = serde_json::from_slice(&ended.stdout).unwrap();
-        assert_eq!(report["interrupted"], true);
-        assert!(report["calls"].as_u64() > Some(100), "{report}");
-        assert!(report["unfinished"].as_u64() > Some(0), "{report}");
+        if report["mode"] == "soak" {
+            assert_eq!(
+                (
+                    &report["drained"],
+                    report["counts"]["sent"].as_u64() > Some(0)
+                ),
+                (&false.into(), true)
+            );
+        } else {
+            assert_eq!(report["interrupted"], true);
+            assert!(report["calls"].as_u64() > Some(100), "{report}");
+            assert!(report["unfinished"].as_u64() > Some(0), "{report}");
+        }
     }
 }
 
@@ -200,6 +213,7 @@ async fn no_secret_is_printed_canary() {
             r#"[{"fault":"deep_meta","probability":0.1}]"#,
         ),
         ("load --duration 300ms --json", "[]"),
+        ("soak --duration 1s --faults --visibility 300ms", "[]"),
     ] {
         world.arm(faults);
         let mut command = program(&world, line);
@@ -207,5 +221,13 @@ async fn no_secret_is_printed_canary() {
         let ended = output(command).await;
         let said = [ended.stdout, ended.stderr].concat();
         canary.assert_absent(line, &said);
+        if line.starts_with("soak") {
+            assert_eq!(ended.status.code(), Some(0), "{}", text(&said));
+            assert!(text(&said).contains("error_before"), "{}", text(&said));
+            assert!(
+                world.gateway.faults().report().plan.is_none(),
+                "they are still armed"
+            );
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! A gateway, and what leads to it.
 
-use gwsmoke::options::{Arguments, Command, LoadOptions};
+use gwsmoke::options::{Arguments, Command, LoadOptions, SoakOptions};
 use gwsmoke::settings::Settings;
 use gwsmoke::stop::{stop_channel, Stop, Stopper};
 use ron_app_sdk::{SdkConfig, TlsConfig};
@@ -83,6 +83,14 @@ fn command(line: &str) -> Command {
 pub(crate) fn load_options(line: &str) -> LoadOptions {
     match command(&format!("load {line}")) {
         Command::Load(options) => options,
+        Command::Soak(_) => panic!("{line}"),
+    }
+}
+
+pub(crate) fn soak_options(line: &str) -> SoakOptions {
+    match command(&format!("soak {line}")) {
+        Command::Soak(options) => options,
+        Command::Load(_) => panic!("{line}"),
     }
 }
 
