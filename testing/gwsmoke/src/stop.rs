@@ -46,16 +46,17 @@ impl Stop {
 pub fn stop_at_signals() -> std::io::Result<Stop> {
     let (stopper, stop) = stop_channel();
     #[cfg(unix)]
-    let mut terminate = {
+    let (mut interrupt, mut terminate) = {
         use tokio::signal::unix::{signal, SignalKind};
-        // Ctrl-C ends nothing by itself from here on.
-        drop(signal(SignalKind::interrupt())?);
-        signal(SignalKind::terminate())?
+        (
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+        )
     };
     tokio::spawn(async move {
         #[cfg(unix)]
         tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
+            _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
         #[cfg(not(unix))]

@@ -2,7 +2,7 @@
 
 use crate::support::World;
 use ron_canary::Canary;
-use ron_gateway::faults::AdminToken;
+use ron_gateway::faults::{AdminToken, FaultKind};
 use ron_gateway::GatewayConfig;
 use rustix::process::{kill_process, Pid, Signal};
 use std::net::TcpListener;
@@ -155,11 +155,24 @@ async fn an_interrupt_ends_a_load_and_a_soak_with_their_reports() {
     for line in [
         "load --duration 1h --mix get=1 --json",
         "load --duration 1h --mix get=1 --rate 1000 --json",
-        "soak --duration 24h --json",
+        "soak --duration 24h --rate 100 --json",
     ] {
+        let begun = || {
+            let calls = |plane, operation| world.gateway.metrics().calls(plane, operation, 200);
+            let silent = world.gateway.faults().fired(FaultKind::BlackHole);
+            (
+                calls("storage", "get") + 10 * calls("mailbox", "send"),
+                silent,
+            )
+        };
+        let before = begun();
         let mut command = program(&world, line);
         let child = command.stdout(Stdio::piped()).spawn().unwrap();
-        tokio::time::sleep(Duration::from_millis(1500)).await;
+        // Some calls have ended, and of a load one is open that has no end.
+        let is_soak = line.starts_with("soak");
+        while begun().0 < before.0 + 300 || !is_soak && begun().1 == before.1 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
         let beginning = Instant::now();
         interrupt(&child);
         let ended = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap());

@@ -61,7 +61,7 @@ async fn a_gateway_that_loses_messages_or_makes_them_up_is_found() {
             defect: Some(defect),
             ..GatewayConfig::default()
         };
-        let (_, report) = soak(config, "[]", "--duration 1s --rate 500").await;
+        let (_, report) = soak(config, "[]", "--duration 2s --rate 400").await;
         let found: Vec<_> = report
             .violations
             .iter()
