@@ -11,7 +11,7 @@ use crate::signals::EndSignals;
 use ron_app_sdk::Capability;
 use ron_gateway::certificates::{Authority, CertificateRequest};
 use ron_gateway::faults::AdminToken;
-use ron_gateway::{Gateway, GatewayConfig, Limits};
+use ron_gateway::{Gateway, GatewayConfig, IdempotencyLimits, Limits};
 use rustix::process::{kill_process, Pid, Signal};
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
@@ -45,18 +45,15 @@ pub(crate) async fn run(arguments: Dev) -> Result<u8, String> {
     std::fs::write(&ca, authority.certificate_pem())
         .map_err(|error| format!("{}: {error}", ca.display()))?;
 
-    let limits = Limits::default();
+    let (limits, idempotency) = limits();
     let config = GatewayConfig {
         listen: arguments.listen,
         storage_limit: arguments.content.storage_limit,
         edge_root: arguments.content.edge_root,
         root_keys: root_keys(&arguments.root_key)?,
         revocations: revocations(arguments.revoked.as_deref())?,
-        limits: Limits {
-            // Everything in development comes from one address.
-            max_connections_per_address: limits.max_connections,
-            ..limits
-        },
+        limits,
+        idempotency,
         expose_metrics: true,
         admin_token: Some(injection.token.clone()),
         ..GatewayConfig::default()
@@ -73,6 +70,21 @@ pub(crate) async fn run(arguments: Dev) -> Result<u8, String> {
         }
         None => serve(&variables, &gateway, &mut signals).await,
     }
+}
+
+/// Everything in development comes from one address and from one subject: they may have as much as all.
+fn limits() -> (Limits, IdempotencyLimits) {
+    let (limits, idempotency) = (Limits::default(), IdempotencyLimits::default());
+    (
+        Limits {
+            max_connections_per_address: limits.max_connections,
+            ..limits
+        },
+        IdempotencyLimits {
+            max_keys_per_subject: idempotency.max_keys,
+            ..idempotency
+        },
+    )
 }
 
 async fn serve(
@@ -208,6 +220,13 @@ impl Directory {
 mod tests {
     use super::*;
     use ron_gateway::capability::KeyRing;
+
+    #[test]
+    fn one_client_may_have_what_all_may_have() {
+        let (limits, idempotency) = limits();
+        assert_eq!(limits.max_connections_per_address, 10_000);
+        assert_eq!(idempotency.max_keys_per_subject, 1_000_000);
+    }
 
     #[test]
     fn words_are_quoted_where_a_shell_would_split_them() {
