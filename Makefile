@@ -5,6 +5,7 @@ FAULTS = RON_GATEWAY_FAULT_5XX=0.2 RON_GATEWAY_FAULT_TIMEOUT=0.02 RON_GATEWAY_FA
 GATEWAY = target/release/ron-gateway dev --listen 127.0.0.1:0 --
 
 .PHONY: help demo test test-deep overhead perf baselines flamegraphs lint tools tools-test
+.PHONY: help demo test test-deep smoke overhead perf lint tools tools-test
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +21,11 @@ test: tools-test ## Run everything that must pass, with the time of each stage
 
 test-deep: tools-test ## Run what needs rarer tools
 	@scripts/test_deep.sh
+
+smoke: tools ## Check GET, HEAD, RANGE and more at a gateway of its own, then load it for 5 s
+	@cargo build --quiet --release --locked -p ron-gateway -p gwsmoke
+	@$(GATEWAY) target/release/gwsmoke
+	@$(GATEWAY) target/release/gwsmoke load --duration 5s --max-failed 0
 
 overhead: tools ## Compare the SDK with its peers: figures in testing/performance/out
 	@cargo build --quiet --release --locked -p ron-overhead --features peers

@@ -9,7 +9,7 @@ docs() {
 }
 
 release_build() {
-    cargo build --quiet --release --locked -p ron-gateway -p quickstart -p worker -p ron-overhead -p ron-time-gate
+    cargo build --quiet --release --locked -p ron-gateway -p quickstart -p worker -p ron-overhead -p ron-time-gate -p gwsmoke
 }
 
 against_gateway() {
@@ -52,6 +52,10 @@ demo() {
     make --no-print-directory demo
 }
 
+smoke() {
+    make --no-print-directory smoke
+}
+
 stage 'format' cargo fmt --all --check
 stage 'lints' cargo clippy --quiet --workspace --all-targets --locked -- -D warnings
 stage 'rust version' python3 scripts/check_rust_version.py
@@ -66,6 +70,7 @@ fi
 stage 'documentation' docs
 stage 'release build' release_build
 stage 'demo' demo
+stage 'smoke' smoke
 stage 'worker' against_gateway target/release/worker
 stage 'independent client' against_gateway python3 testing/independent-client/oap_client.py
 stage 'overhead' overhead
