@@ -4,8 +4,7 @@ FILE ?= README.md
 FAULTS = RON_GATEWAY_FAULT_5XX=0.2 RON_GATEWAY_FAULT_TIMEOUT=0.02 RON_GATEWAY_FAULT_SEED=32
 GATEWAY = target/release/ron-gateway dev --listen 127.0.0.1:0 --
 
-.PHONY: help demo test test-deep overhead perf baselines flamegraphs lint tools tools-test
-.PHONY: help demo test test-deep smoke overhead perf lint tools tools-test
+.PHONY: help demo test test-deep smoke overhead perf baselines flamegraphs lint tools tools-test
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

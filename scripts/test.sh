@@ -36,9 +36,12 @@ benches() {
         printf '%s benches ran once\n' "$(grep -c '^Success' <<<"$log")"
     fi
     return $status
+}
+
 script_tests() {
     python3 -m unittest discover --quiet --start-directory scripts/tests --top-level-directory scripts
 }
+
 script_lints() {
     ruff check --quiet scripts && ruff format --quiet --check scripts && mypy --config-file scripts/pyproject.toml scripts
 }
