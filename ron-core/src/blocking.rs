@@ -1,6 +1,6 @@
 //! `blocking::RonAppSdk`, the face of the SDK for threads: no runtime, no hop to another thread.
 
-use crate::call::{CallReport, CallSettings, Core, Plain, PlaneCall, Report, Reported};
+use crate::call::{CallReport, CallSettings, Core, Plain, PlaneCall, Report, Reported, Running};
 use crate::config::SdkConfig;
 use crate::operations::operations;
 use crate::retry::Random;
@@ -184,8 +184,13 @@ impl<'a, R: Report> Calls<'a, R> {
     }
 
     fn run<C: PlaneCall + Sync>(&self, call: C) -> Result<R::Output<C::Output>, SdkError> {
-        let settings = self.settings.clone();
-        let (value, report): (_, CallReport) = self.core.run(settings, call)?;
+        let mut running = self.core.begin(self.settings.clone(), call)?;
+        let (value, report): (_, CallReport) = self.core.finish(&mut running)?;
         Ok(R::output(value, report))
+    }
+
+    /// Begins the only call that is made with this.
+    fn begin<C: PlaneCall>(self, call: C) -> Result<Running<'a, C>, SdkError> {
+        self.core.begin(self.settings, call)
     }
 }

@@ -1,6 +1,6 @@
 //! `RonAppSdk`, the face of the SDK for asynchronous applications.
 
-use crate::call::{CallReport, CallSettings, Core, Plain, PlaneCall, Report, Reported};
+use crate::call::{CallReport, CallSettings, Core, Plain, PlaneCall, Report, Reported, Running};
 use crate::config::SdkConfig;
 use crate::operations::operations;
 use crate::retry::Random;
@@ -99,7 +99,9 @@ impl RonAppSdk {
     ) -> Result<AddrB3, SdkError> {
         let mut calls = self.with(capability).timeout(limit);
         calls.settings.idem = key;
-        calls.storage_put(body).await
+        let verify = self.0.config.cache.verify_puts;
+        let mut running = calls.begin(storage::Put::new(body, verify)?)?;
+        Ok(self.0.finish(&mut running).await?.0)
     }
 }
 
@@ -188,8 +190,13 @@ impl<'a, R: Report> Calls<'a, R> {
     }
 
     async fn run<C: PlaneCall + Sync>(&self, call: C) -> Result<R::Output<C::Output>, SdkError> {
-        let settings = self.settings.clone();
-        let (value, report): (_, CallReport) = self.core.run(settings, call).await?;
+        let mut running = self.core.begin(self.settings.clone(), call)?;
+        let (value, report): (_, CallReport) = self.core.finish(&mut running).await?;
         Ok(R::output(value, report))
+    }
+
+    /// Begins the only call that is made with this.
+    fn begin<C: PlaneCall>(self, call: C) -> Result<Running<'a, C>, SdkError> {
+        self.core.begin(self.settings, call)
     }
 }

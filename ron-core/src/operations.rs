@@ -33,7 +33,8 @@ macro_rules! operations {
                 limit: Duration,
             ) -> Result<Bytes, SdkError> {
                 let calls = self.with(capability).timeout(limit);
-                calls.storage_get(address)$($await)*
+                let mut running = calls.begin(storage::Get::new(address.into())?)?;
+                Ok(self.0.finish(&mut running)$($await)*?.0)
             }
 
             /// Fetches a part of an object, which cannot be verified; see [`UnverifiedRange`].
@@ -49,7 +50,8 @@ macro_rules! operations {
                 limit: Duration,
             ) -> Result<UnverifiedRange, SdkError> {
                 let calls = self.with(capability).timeout(limit);
-                calls.storage_get_range(address, range)$($await)*
+                let mut running = calls.begin(storage::GetRange::new(address.into(), range)?)?;
+                Ok(self.0.finish(&mut running)$($await)*?.0)
             }
 
             /// Asks for an object's size.
@@ -63,7 +65,8 @@ macro_rules! operations {
                 limit: Duration,
             ) -> Result<ObjectInfo, SdkError> {
                 let calls = self.with(capability).timeout(limit);
-                calls.storage_head(address)$($await)*
+                let mut running = calls.begin(storage::Head::new(address.into())?)?;
+                Ok(self.0.finish(&mut running)$($await)*?.0)
             }
 
             /// Fetches the object at a path, or a range of it that ends at the object's end at the latest.
@@ -79,7 +82,8 @@ macro_rules! operations {
                 limit: Duration,
             ) -> Result<Bytes, SdkError> {
                 let calls = self.with(capability).timeout(limit);
-                calls.edge_get(path, range)$($await)*
+                let mut running = calls.begin(edge::Get::new(path, range)?)?;
+                Ok(self.0.finish(&mut running)$($await)*?.0)
             }
 
             /// Asks for the size and address of the object at a path.
@@ -93,7 +97,8 @@ macro_rules! operations {
                 limit: Duration,
             ) -> Result<ObjectInfo, SdkError> {
                 let calls = self.with(capability).timeout(limit);
-                calls.edge_head(path)$($await)*
+                let mut running = calls.begin(edge::Head::new(path)?)?;
+                Ok(self.0.finish(&mut running)$($await)*?.0)
             }
 
             /// Sends a message. It is delivered at least once. Under a key that was used before, nothing is sent: the
@@ -111,7 +116,8 @@ macro_rules! operations {
             ) -> Result<Receipt, SdkError> {
                 let mut calls = self.with(capability).timeout(limit);
                 calls.settings.idem = key;
-                calls.mailbox_send(mail)$($await)*
+                let mut running = calls.begin(mailbox::Send::new(mail)?)?;
+                Ok(self.0.finish(&mut running)$($await)*?.0)
             }
 
             /// Receives messages that nobody else has, the oldest first, as many as there are and fit one answer; none
@@ -130,7 +136,8 @@ macro_rules! operations {
                 limit: Duration,
             ) -> Result<Vec<Message>, SdkError> {
                 let calls = self.with(capability).timeout(limit);
-                calls.mailbox_receive(receive)$($await)*
+                let mut running = calls.begin(mailbox::ReceiveFrom::new(receive)?)?;
+                Ok(self.0.finish(&mut running)$($await)*?.0)
             }
 
             /// Receives up to 16 messages from the one topic that the capability is for (its caveat `topic=`), for
@@ -144,7 +151,8 @@ macro_rules! operations {
                 limit: Duration,
             ) -> Result<Vec<Message>, SdkError> {
                 let calls = self.with(capability).timeout(limit);
-                calls.mailbox_recv()$($await)*
+                let mut running = calls.begin(mailbox::ReceiveFrom::of_capability()?)?;
+                Ok(self.0.finish(&mut running)$($await)*?.0)
             }
 
             /// Ends a message: it is not delivered again.
@@ -159,7 +167,8 @@ macro_rules! operations {
                 limit: Duration,
             ) -> Result<(), SdkError> {
                 let calls = self.with(capability).timeout(limit);
-                calls.mailbox_ack(lease)$($await)*
+                let mut running = calls.begin(mailbox::WithLease::ack(lease))?;
+                Ok(self.0.finish(&mut running)$($await)*?.0)
             }
 
             /// Gives a message back, to be delivered again after `delay`, 0 to 12 h.
@@ -175,7 +184,8 @@ macro_rules! operations {
                 limit: Duration,
             ) -> Result<(), SdkError> {
                 let calls = self.with(capability).timeout(limit);
-                calls.mailbox_nack(lease, delay)$($await)*
+                let mut running = calls.begin(mailbox::WithLease::nack(lease, delay)?)?;
+                Ok(self.0.finish(&mut running)$($await)*?.0)
             }
 
             /// Keeps a message for `visibility` from now, 250 ms to 12 h, under the same lease.
@@ -191,7 +201,8 @@ macro_rules! operations {
                 limit: Duration,
             ) -> Result<(), SdkError> {
                 let calls = self.with(capability).timeout(limit);
-                calls.mailbox_extend(lease, visibility)$($await)*
+                let mut running = calls.begin(mailbox::WithLease::extend(lease, visibility)?)?;
+                Ok(self.0.finish(&mut running)$($await)*?.0)
             }
 
             /// The address that a name stands for.
@@ -205,7 +216,8 @@ macro_rules! operations {
                 limit: Duration,
             ) -> Result<AddrB3, SdkError> {
                 let calls = self.with(capability).timeout(limit);
-                calls.index_resolve(key)$($await)*
+                let mut running = calls.begin(index::Resolve::new(key))?;
+                Ok(self.0.finish(&mut running)$($await)*?.0)
             }
 
             /// Lets a name stand for an address; with `expected`, only where it stands for that so far.
@@ -238,7 +250,8 @@ macro_rules! operations {
             ) -> Result<(), SdkError> {
                 let mut calls = self.with(capability).timeout(limit);
                 calls.settings.idem = key;
-                calls.index_publish(name, address, expected)$($await)*
+                let mut running = calls.begin(index::Publish::new(name, address.into(), expected)?)?;
+                Ok(self.0.finish(&mut running)$($await)*?.0)
             }
         }
 

@@ -1,6 +1,6 @@
 //! A call that waits in a task.
 
-use super::{call_end, CallReport, CallSettings, Conclusion, Core, PlaneCall, Running};
+use super::{call_end, CallReport, Conclusion, Core, PlaneCall, Running};
 use crate::error::{ErrorKind, SdkError};
 use crate::stats::ClientStats;
 use crate::transport::asynchronous::AsyncTransport;
@@ -12,18 +12,16 @@ use tokio::runtime::Id;
 use tokio::time::{sleep, timeout, timeout_at};
 
 impl Core<AsyncTransport> {
-    /// Makes a call, with as many attempts as it takes and may have.
-    pub(crate) async fn run<C: PlaneCall + Sync>(
+    /// Goes on with a call that has begun, with as many attempts as it takes and may have.
+    pub(crate) async fn finish<C: PlaneCall + Sync>(
         &self,
-        settings: CallSettings,
-        call: C,
+        running: &mut Running<'_, C>,
     ) -> Result<(C::Output, CallReport), SdkError> {
-        let mut running = self.begin(settings, call)?;
         let home = self.transport.home()?;
         let span = running.span(self.transport.gateway());
         let result = {
             // Pinned before it is wrapped: to move what is large costs more than all the wrapping.
-            let attempts = pin!(self.attempts(&mut running, home.id()));
+            let attempts = pin!(self.attempts(running, home.id()));
             home.run(self.origin, span.follow(attempts)).await
         };
         let result = result.map_err(|error| match error.kind() {

@@ -1,6 +1,6 @@
 //! A call that blocks its thread.
 
-use super::{call_end, CallReport, CallSettings, Conclusion, Core, PlaneCall, Running};
+use super::{call_end, CallReport, Conclusion, Core, PlaneCall, Running};
 use crate::error::SdkError;
 use crate::stats::ClientStats;
 use crate::transport::blocking::{thread_waker, BlockingTransport};
@@ -9,15 +9,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 impl Core<BlockingTransport> {
-    /// Makes a call, with as many attempts as it takes and may have.
-    pub(crate) fn run<C: PlaneCall + Sync>(
+    /// Goes on with a call that has begun, with as many attempts as it takes and may have.
+    pub(crate) fn finish<C: PlaneCall + Sync>(
         &self,
-        settings: CallSettings,
-        call: C,
+        running: &mut Running<'_, C>,
     ) -> Result<(C::Output, CallReport), SdkError> {
-        let mut running = self.begin(settings, call)?;
         let span = running.span(self.transport.gateway());
-        let result = span.run(|| self.attempts(&mut running));
+        let result = span.run(|| self.attempts(running));
         span.end(call_end(&result));
         result
     }

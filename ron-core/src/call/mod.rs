@@ -188,7 +188,7 @@ impl<T> Core<T> {
     }
 
     /// Checks the settings and counts the call in, before any I/O.
-    fn begin<C: PlaneCall>(
+    pub(crate) fn begin<C: PlaneCall>(
         &self,
         settings: CallSettings,
         call: C,
@@ -248,7 +248,7 @@ impl<T> std::fmt::Debug for Core<T> {
 }
 
 /// A call on its way, from attempt to attempt.
-struct Running<'a, C> {
+pub(crate) struct Running<'a, C> {
     cache: Option<&'a ObjectCache>,
     retry: &'a Retry,
     policy: CallPolicy,

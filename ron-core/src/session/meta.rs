@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::Deref;
 
 /// Usual answers fit: these bytes are part of the message, and longer metas have memory of their own.
-const INLINE: usize = 136;
+const INLINE: usize = 144;
 
 /// A received meta: its JSON text, not checked yet.
 #[derive(Clone, Default, PartialEq, Eq)]

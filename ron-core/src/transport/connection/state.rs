@@ -41,6 +41,8 @@ pub(super) struct State {
     pub(super) plaintext: Zeroizing<Vec<u8>>,
     pub(super) meta: Vec<u8>,
     pub(super) callers: Slab<Caller>,
+    /// Not with the callers, of whom there may be many more.
+    results: Slab<Result<Reply, Failure>>,
     /// Callers whose request has not begun, first come first served.
     pub(super) queue: VecDeque<usize>,
     pub(super) reader: Option<usize>,
@@ -64,7 +66,8 @@ pub(super) struct Caller {
     /// When the socket took the request's last byte.
     pub(super) sent_at: Option<Instant>,
     pub(super) wants_room: bool,
-    pub(super) result: Option<Result<Reply, Failure>>,
+    /// Where its result is.
+    result: Option<usize>,
 }
 
 /// Whom to wake once the state is unlocked, what to drop and what to say only then: the end of a waker and a
@@ -94,6 +97,7 @@ impl State {
             plaintext: Zeroizing::new(Vec::new()),
             meta: Vec::new(),
             callers: Slab::new(),
+            results: Slab::new(),
             queue: VecDeque::new(),
             reader: None,
             writer: None,
@@ -121,6 +125,18 @@ impl State {
         });
         self.queue.push_back(tag);
         tag
+    }
+
+    /// Whether a caller's result is there.
+    pub(super) fn has_result(&self, tag: usize) -> bool {
+        self.callers
+            .get(tag)
+            .is_some_and(|caller| caller.result.is_some())
+    }
+
+    pub(super) fn take_result(&mut self, tag: usize) -> Option<Result<Reply, Failure>> {
+        let at = self.callers.get_mut(tag)?.result.take()?;
+        self.results.try_remove(at)
     }
 
     /// Wakes everybody: for when it is unknown who has to be.
@@ -152,6 +168,8 @@ impl State {
             return;
         };
         wakes.retired = caller.waker;
+        // Nobody takes it any more.
+        let _unwanted = caller.result.and_then(|at| self.results.try_remove(at));
         if caller.request_end.is_none() {
             self.batch.retain(|batched| *batched != tag);
         }
@@ -566,7 +584,7 @@ impl State {
     fn deliver(&mut self, tag: usize, result: Result<Reply, Failure>, wakes: &mut Wakes) {
         if let Some(caller) = self.callers.get_mut(tag) {
             if caller.result.is_none() {
-                caller.result = Some(result);
+                caller.result = Some(self.results.insert(result));
                 wakes.add(tag, &self.callers);
             }
         }

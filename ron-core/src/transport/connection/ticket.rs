@@ -158,7 +158,7 @@ impl<S: Socket> Ticket<S> {
 
         for _ in 0..READS_IN_A_ROW {
             let is_writer = take_over || state.writer.map_or(true, |writer| writer == tag);
-            if let Some(mut result) = state.callers[tag].result.take() {
+            if let Some(mut result) = state.take_result(tag) {
                 if let Ok(reply) = &mut result {
                     reply.hash = self.hash.take();
                 }
@@ -196,13 +196,13 @@ impl<S: Socket> Ticket<S> {
             }
             let has_room_again =
                 matches!(self.stage, Stage::Sending { .. }) && state.outgoing.has_room();
-            if state.callers[tag].result.is_some() || has_room_again {
+            if state.has_result(tag) || has_room_again {
                 continue;
             }
             state.take_roles(tag, take_over, wakes);
             let is_reader = state.reader == Some(tag);
             if is_reader && state.read(socket, now, false, wakes) {
-                if !wakes.list.is_empty() && state.callers[tag].result.is_none() {
+                if !wakes.list.is_empty() && !state.has_result(tag) {
                     // Whoever has an answer now goes on with it, while it is in the processor's cache.
                     return Step::Yield;
                 }
@@ -351,8 +351,7 @@ impl Ticket<ThreadSocket> {
     /// buffer has to stay.
     pub(in crate::transport) fn receive(&self) -> Receive {
         let mut state = self.connection.lock();
-        let caller = self.tag.and_then(|tag| state.callers.get(tag));
-        if state.failed.is_some() || caller.map_or(true, |caller| caller.result.is_some()) {
+        if state.failed.is_some() || self.tag.map_or(true, |tag| state.has_result(tag)) {
             return Receive::Needless;
         }
         let Some(mut buffer) = state.tls.lend() else {
@@ -377,7 +376,7 @@ impl<S: Socket> Drop for Ticket<S> {
                 ..Wakes::default()
             };
             let mut state = connection.lock();
-            if state.callers[tag].result.is_none() {
+            if !state.has_result(tag) {
                 self.cancel(&connection.socket, &mut state, Instant::now(), &mut wakes);
             }
             state.leave(Some(tag), &mut wakes);
