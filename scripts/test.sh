@@ -78,4 +78,10 @@ stage 'worker' against_gateway target/release/worker
 stage 'independent client' against_gateway python3 testing/independent-client/oap_client.py
 stage 'overhead' overhead
 stage 'time gate' time_gate
+missing=$(scripts/instructions.py --missing)
+if [ -z "$missing" ]; then
+    stage 'instructions' scripts/instructions.py
+else
+    not_run 'instructions' "$missing"
+fi
 summary

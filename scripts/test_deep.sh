@@ -4,10 +4,11 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/stages.sh
 
-if command -v valgrind >/dev/null; then
-    stage 'instructions of decoding' scripts/decode_cost.sh
+missing=$(scripts/instructions.py --missing-tool)
+if [ -z "$missing" ]; then
+    stage 'instructions' scripts/instructions.py
 else
-    not_run 'instructions of decoding' valgrind
+    not_run 'instructions' "$missing"
 fi
 stage 'a million calls' cargo test --quiet --release --locked -p ron-history --test self_test -- --ignored
 stage 'lints of the peers' cargo clippy --quiet --locked -p ron-overhead --features peers --all-targets -- -D warnings
