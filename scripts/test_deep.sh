@@ -10,6 +10,11 @@ if [ -z "$missing" ]; then
 else
     not_run 'instructions' "$missing"
 fi
+if command -v strace >/dev/null; then
+    stage 'system calls' scripts/system_calls.sh
+else
+    not_run 'system calls' strace
+fi
 stage 'a million calls' cargo test --quiet --release --locked -p ron-history --test self_test -- --ignored
 stage 'lints of the peers' cargo clippy --quiet --locked -p ron-overhead --features peers --all-targets -- -D warnings
 summary

@@ -57,6 +57,25 @@ pub(super) trait Socket {
     fn home(&self) -> Self::Home;
 }
 
+/// The system calls of this thread on sockets, for tests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct SystemCalls {
+    sends: u32,
+    /// One that waits for bytes counts as one.
+    receives: u32,
+    /// Those that do nothing else.
+    waits: u32,
+}
+
+/// Counts a system call, in tests. Elsewhere it is nothing.
+#[inline(always)]
+fn count(change: impl FnOnce(&mut SystemCalls)) {
+    #[cfg(test)]
+    tests::COUNTED.with_borrow_mut(change);
+    #[cfg(not(test))]
+    let _ = change;
+}
+
 /// A blocking socket that is used without blocking, but by a reader who is alone.
 pub(super) struct ThreadSocket {
     stream: TcpStream,
@@ -77,6 +96,7 @@ impl ThreadSocket {
 
     /// Waits for bytes and reads them, for [`RECEIVE`] at most: a system call less than to wait first.
     pub(super) fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        count(|calls| calls.receives += 1);
         (&self.stream).read(buffer)
     }
 
@@ -89,6 +109,7 @@ impl ThreadSocket {
             tv_sec: i64::try_from(limit.as_secs()).unwrap_or(i64::MAX),
             tv_nsec: limit.subsec_nanos().into(),
         };
+        count(|calls| calls.waits += 1);
         let mut descriptors = [PollFd::new(&self.stream, flags)];
         match rustix::event::poll(&mut descriptors, Some(&timeout)) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
@@ -115,6 +136,7 @@ impl Socket for ThreadSocket {
     }
 
     fn read_now(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        count(|calls| calls.receives += 1);
         let result = rustix::net::recv(&self.stream, &mut *buffer, RecvFlags::DONTWAIT);
         let result = result.map(|(read, _)| read).map_err(io::Error::from);
         let is_drained = match &result {
@@ -128,6 +150,7 @@ impl Socket for ThreadSocket {
     }
 
     fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        count(|calls| calls.sends += 1);
         let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
         Ok(rustix::net::send(&self.stream, bytes, flags)?)
     }
@@ -154,6 +177,7 @@ impl Socket for TaskSocket {
     fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut read = None;
         let result = self.stream.try_io(Interest::READABLE, || {
+            count(|calls| calls.receives += 1);
             let received = rustix::io::read(&self.stream, &mut *buffer)?;
             read = Some(received);
             if received > 0 && received < buffer.len() {
@@ -166,10 +190,12 @@ impl Socket for TaskSocket {
     }
 
     fn read_now(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        count(|calls| calls.receives += 1);
         Ok(rustix::io::read(&self.stream, buffer)?)
     }
 
     fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        count(|calls| calls.sends += 1);
         self.stream.try_write(bytes)
     }
 
@@ -179,5 +205,131 @@ impl Socket for TaskSocket {
 
     fn home(&self) -> tokio::runtime::Id {
         self.runtime
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::{blocking, AddrB3, Capability, RonAppSdk, SdkConfig, TlsConfig};
+    use ron_gateway::certificates::{Authority, CertificateRequest};
+    use ron_gateway::{Gateway, GatewayConfig};
+    use std::cell::RefCell;
+    use tempfile::TempDir;
+    use tokio::runtime::{Builder, Runtime};
+
+    const LIMIT: Duration = Duration::from_secs(10);
+    const WARM_UP: usize = 20;
+    const CALLS: usize = 51;
+
+    thread_local! {
+        pub(super) static COUNTED: RefCell<SystemCalls> = RefCell::default();
+    }
+
+    /// A gateway on threads of its own, so that what is counted on this one is the client's.
+    struct World {
+        config: SdkConfig,
+        capability: Capability,
+        _folder: TempDir,
+        _gateway: Gateway,
+        _runtime: Runtime,
+    }
+
+    impl World {
+        fn start() -> Self {
+            let runtime = Builder::new_multi_thread()
+                .worker_threads(1)
+                .enable_all()
+                .build()
+                .unwrap();
+            let authority = Authority::new().unwrap();
+            let identity = authority.issue(&CertificateRequest::localhost()).unwrap();
+            let start = Gateway::start(GatewayConfig::default(), identity);
+            let gateway = runtime.block_on(start).unwrap();
+            let folder = tempfile::tempdir().unwrap();
+            let ca = folder.path().join("ca.pem");
+            std::fs::write(&ca, authority.certificate_pem()).unwrap();
+            let capability = gateway.mint("tester", &[]).unwrap();
+            Self {
+                config: SdkConfig {
+                    gateway_addr: format!("https://{}", gateway.address()),
+                    tls: TlsConfig {
+                        ca: Some(ca),
+                        pin: None,
+                    },
+                    ..SdkConfig::default()
+                },
+                capability: Capability::from_bytes(capability.expose()).unwrap(),
+                _folder: folder,
+                _gateway: gateway,
+                _runtime: runtime,
+            }
+        }
+
+        /// Stores 64 KiB.
+        fn store(&self) -> AddrB3 {
+            let sdk = blocking::RonAppSdk::new(self.config.clone()).unwrap();
+            let body = vec![7; 64 * 1024];
+            let address = sdk.storage_put(&self.capability, &body, LIMIT, None);
+            address.unwrap()
+        }
+    }
+
+    /// What a call of a warm client costs: the most sends of any, and what the call in the middle needs for the rest.
+    /// How a reply arrives is the network's matter, even on the loopback interface of a busy machine.
+    fn typical(mut call: impl FnMut()) -> SystemCalls {
+        (0..WARM_UP).for_each(|_| call());
+        let counts: Vec<_> = (0..CALLS)
+            .map(|_| {
+                COUNTED.take();
+                call();
+                COUNTED.take()
+            })
+            .collect();
+        let middle = |part: fn(&SystemCalls) -> u32| {
+            let mut parts: Vec<_> = counts.iter().map(part).collect();
+            parts.sort_unstable();
+            parts[CALLS / 2]
+        };
+        SystemCalls {
+            sends: counts.iter().map(|calls| calls.sends).max().unwrap(),
+            receives: middle(|calls| calls.receives),
+            waits: middle(|calls| calls.waits),
+        }
+    }
+
+    #[test]
+    fn a_get_of_64_kib_by_a_thread_sends_once_and_receives_twice_at_most() {
+        let world = World::start();
+        let address = world.store();
+        let sdk = blocking::RonAppSdk::new(world.config.clone()).unwrap();
+        let calls = typical(|| {
+            let got = sdk.storage_get(&world.capability, address, LIMIT);
+            got.unwrap();
+        });
+        // A receive waits for the reply by itself.
+        assert!(
+            calls.sends == 1 && (1..=2).contains(&calls.receives) && calls.waits == 0,
+            "{calls:?}"
+        );
+    }
+
+    /// It waits with the runtime's help, which is not counted here: see `scripts/system_calls.sh`.
+    #[test]
+    fn a_get_of_64_kib_by_a_task_sends_once_and_receives_twice_at_most() {
+        let world = World::start();
+        let address = world.store();
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        let sdk = runtime.block_on(RonAppSdk::new(world.config.clone()));
+        let sdk = sdk.unwrap();
+        let calls = typical(|| {
+            let got = runtime.block_on(sdk.storage_get(&world.capability, address, LIMIT));
+            got.unwrap();
+        });
+        assert!(
+            calls.sends == 1 && (1..=2).contains(&calls.receives) && calls.waits == 0,
+            "{calls:?}"
+        );
     }
 }
