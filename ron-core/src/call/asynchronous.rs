@@ -22,7 +22,8 @@ impl Core<AsyncTransport> {
         let result = {
             // Pinned before it is wrapped: to move what is large costs more than all the wrapping.
             let attempts = pin!(self.attempts(running, home.id()));
-            home.run(self.origin, span.follow(attempts)).await
+            let attempts = pin!(span.follow(attempts));
+            home.run(self.origin, attempts).await
         };
         let result = result.map_err(|error| match error.kind() {
             ErrorKind::ForkDetected => running.left_behind(error),
@@ -80,7 +81,7 @@ impl Core<AsyncTransport> {
             // There is a runtime: the open calls have one.
             if let Ok(home) = self.transport.home() {
                 let ended = async { Ok(timeout(limit, all_ended).await.is_ok()) };
-                have_ended = home.run(self.origin, ended).await.unwrap_or_default();
+                have_ended = home.run(self.origin, pin!(ended)).await.unwrap_or_default();
             }
         }
         self.end(have_ended, || self.transport.close())

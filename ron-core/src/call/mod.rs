@@ -229,7 +229,6 @@ impl<T> Core<T> {
                 traceparent: None,
             },
             started,
-            limit,
             open,
         };
         if let Ok(token) = running.source.token().cloned() {
@@ -260,7 +259,6 @@ pub(crate) struct Running<'a, C> {
     call: C,
     context: CallContext,
     started: Instant,
-    limit: Duration,
     open: OpenCall<'a>,
 }
 
@@ -281,7 +279,12 @@ impl<C: PlaneCall> Running<'_, C> {
         let operation = self.call.operation();
         let name = (operation.plane(), operation.name());
         let body_len = self.call.body().len();
-        CallSpan::new(name, gateway, self.limit, body_len, self.started)
+        CallSpan::new(name, gateway, self.limit(), body_len, self.started)
+    }
+
+    /// For the whole call.
+    fn limit(&self) -> Duration {
+        self.policy.deadline() - self.started
     }
 
     /// A place to wait for the end of the client at.
@@ -370,21 +373,14 @@ impl<C: PlaneCall> Running<'_, C> {
         C: Sync,
     {
         let deadline = self.policy.deadline();
-        // A first attempt begins with its call.
-        let began = match self.policy.attempts() {
-            ..=1 => self.started,
-            _ => Instant::now(),
-        };
-        let left = deadline.saturating_duration_since(began);
+        let left = deadline.saturating_duration_since(self.begins());
         Exchange {
-            began,
             plane: self.call.operation().plane(),
             capability: self.token.as_ref().map_or(&[], |(token, _)| token.expose()),
             content: self,
             deadline,
             hashes_reply: self.call.hashes_reply(),
-            answer_within: attempt_timeout(self.limit) + self.call.wait(left),
-            dial_by: self.policy.dial_by(),
+            answer_within: attempt_timeout(self.limit()) + self.call.wait(left),
         }
     }
 
@@ -482,6 +478,18 @@ impl<C: PlaneCall> Running<'_, C> {
 }
 
 impl<C: PlaneCall> Content for Running<'_, C> {
+    fn begins(&self) -> Instant {
+        // A first attempt begins with its call.
+        match self.policy.attempts() {
+            ..=1 => self.started,
+            _ => Instant::now(),
+        }
+    }
+
+    fn dial_by(&self) -> Instant {
+        self.policy.dial_by()
+    }
+
     fn write_meta(&self, deadline_ms: u32, out: &mut Vec<u8>) {
         let context = CallContext {
             deadline_ms,

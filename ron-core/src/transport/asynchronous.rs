@@ -25,9 +25,10 @@ use tokio::runtime::{Handle, Id};
 use tokio::time::Sleep;
 
 /// A call that somebody holds without polling it (in a `select!`, say) must not stop the others: a call that
-/// depends on another one waits this long, then does the other's part too; each time twice as long, up to the
-/// second figure.
-const PATIENCE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
+/// depends on another one waits this long, then does the other's part too; each time twice as long, until it
+/// has doubled so often.
+const PATIENCE: Duration = Duration::from_millis(20);
+const DOUBLED: u32 = 6;
 
 /// Connections whose callers are tasks of a tokio runtime.
 pub(crate) struct AsyncTransport {
@@ -50,9 +51,8 @@ impl Home {
     pub(crate) async fn run<T>(
         &self,
         origin: Origin,
-        call: impl Future<Output = Result<T, SdkError>>,
+        mut call: Pin<&mut impl Future<Output = Result<T, SdkError>>>,
     ) -> Result<T, SdkError> {
-        let mut call = pin!(call);
         poll_fn(|context| {
             origin.check()?;
             // Also the caller's own: the call may be polled elsewhere next time.
@@ -114,7 +114,7 @@ impl AsyncTransport {
         runtime: Id,
         exchange: &Exchange<'_>,
     ) -> Result<Reply, Failure> {
-        let (mut moves, mut now) = (0, exchange.began);
+        let (mut moves, mut now) = (0, exchange.content.begins());
         loop {
             let connection = self.connection(runtime, exchange, &mut now).await?;
             match drive(connection, exchange, now).await {
@@ -133,7 +133,7 @@ impl AsyncTransport {
         exchange: &Exchange<'_>,
         now: &mut Instant,
     ) -> Result<Arc<Connection<TaskSocket>>, Failure> {
-        let mut wait = self.pool.wait(runtime, exchange.dial_by);
+        let mut wait = self.pool.wait(runtime, exchange.content.dial_by());
         let acquired = poll_fn(|context| Poll::Ready(wait.acquire(*now, context.waker()))).await;
         if let Acquired::Use(connection) = acquired {
             return Ok(connection);
@@ -234,16 +234,19 @@ async fn drive(
     now: Instant,
 ) -> Result<Reply, Failure> {
     let mut ticket = Ticket::new(Arc::clone(&connection), now);
-    let (mut first, mut has_waited) = (Some(now), false);
+    let (mut is_first, mut has_waited) = (true, false);
     let mut timer = connection.socket.timers.timer();
-    let mut patience = PATIENCE.0;
+    let mut doubled = 0;
     let mut patience_ends: Option<Instant> = None;
     poll_fn(|context| loop {
-        let now = first.take().unwrap_or_else(Instant::now);
+        let now = match mem::take(&mut is_first) {
+            true => now,
+            false => Instant::now(),
+        };
         let take_over = patience_ends.is_some_and(|end| now >= end);
         if take_over {
             patience_ends = None;
-            patience = (2 * patience).min(PATIENCE.1);
+            doubled = (doubled + 1).min(DOUBLED);
         }
         match ticket.advance(exchange, context.waker(), take_over, now, None) {
             Step::Done(result) => return Poll::Ready(result),
@@ -279,7 +282,9 @@ async fn drive(
                     }
                 }
                 let until = if depends_on_others {
-                    until.min(*patience_ends.get_or_insert_with(|| now + patience))
+                    until.min(
+                        *patience_ends.get_or_insert_with(|| now + (PATIENCE * (1 << doubled))),
+                    )
                 } else {
                     patience_ends = None;
                     until

@@ -58,7 +58,7 @@ impl BlockingTransport {
     /// Makes an attempt and waits for its answer.
     pub(crate) fn exchange(&self, exchange: &Exchange<'_>) -> Result<Reply, Failure> {
         let waker = thread_waker();
-        let (mut moves, mut now) = (0, exchange.began);
+        let (mut moves, mut now) = (0, exchange.content.begins());
         loop {
             let connection = self.connection(exchange, &waker, &mut now)?;
             match drive(connection, exchange, &waker, now) {
@@ -78,7 +78,7 @@ impl BlockingTransport {
         now: &mut Instant,
     ) -> Result<Arc<Connection<ThreadSocket>>, Failure> {
         let deadline = exchange.deadline;
-        let mut wait = self.pool.wait((), exchange.dial_by);
+        let mut wait = self.pool.wait((), exchange.content.dial_by());
         loop {
             if *now >= deadline {
                 return Err(super::out_of_time().into());

@@ -10,8 +10,6 @@ use std::time::{Duration, Instant};
 
 /// What a call sends, and how long it may take.
 pub(crate) struct Exchange<'a> {
-    /// When the attempt began: now, as good as.
-    pub(crate) began: Instant,
     pub(crate) plane: Plane,
     pub(crate) capability: &'a [u8],
     pub(crate) content: &'a (dyn Content + Sync),
@@ -20,12 +18,16 @@ pub(crate) struct Exchange<'a> {
     pub(crate) hashes_reply: bool,
     /// For the answer's first byte, from the request's last one on.
     pub(crate) answer_within: Duration,
-    /// A gateway that cannot be dialled before is not waited for.
-    pub(crate) dial_by: Instant,
 }
 
 /// What a request says.
 pub(crate) trait Content {
+    /// When the attempt begins: now, as good as.
+    fn begins(&self) -> Instant;
+
+    /// A gateway that cannot be dialled before is not waited for.
+    fn dial_by(&self) -> Instant;
+
     /// Appends the meta, given the milliseconds that are left when the request is written.
     fn write_meta(&self, deadline_ms: u32, out: &mut Vec<u8>);
 
