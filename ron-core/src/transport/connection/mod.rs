@@ -13,7 +13,13 @@
 //! | whoever found the socket full (tasks: one of them, the *writer*) | the socket to be writable | the socket |
 //! | in the queue for a slot | its turn | whoever hands out a reply, or leaves |
 //! | with a request half sealed | room in the outgoing buffer | whoever writes |
-//! | with its request sent | its reply | the reader |
+//! | with its request sent, or with the writer | its reply | the reader |
+//!
+//! With several calls open, whoever has a small request finds others who have one too. The first of those tasks is
+//! the writer: it lets the others run, which leave their requests in the plaintext buffer, then seals them as one
+//! record and writes it. What waits there is a copy, so that nobody's body is read after its call has ended, and it
+//! is wiped as it is sealed. A reader whose buffer is empty takes it along when it waits in the system (threads), so
+//! that others can seal meanwhile; only that reader reads then.
 //!
 //! Nobody relies on the others for ever: a task that others do not wake looks for itself after a while and
 //! takes over the roles, and a thread that waits for the socket, where it cannot be woken, looks regularly.
