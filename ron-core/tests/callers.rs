@@ -389,6 +389,33 @@ fn threads_that_write_and_read_much_do_not_block_each_other() {
     assert!(took < Duration::from_secs(4), "{took:?}: a stall");
 }
 
+/// Whoever has something to write writes it, and does not wait for another thread to come by.
+#[test]
+fn a_crowd_of_threads_puts_as_fast_as_a_few_do() {
+    const CALLS: usize = 512;
+    let gateway = TestGateway::start();
+    let mut config = gateway.config();
+    config.pool.max = 1;
+    let sdk = ron_app_sdk::blocking::RonAppSdk::new(config).unwrap();
+    let body = bytes(64 * 1024);
+    let time = |threads: usize| {
+        let start = Instant::now();
+        std::thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(|| {
+                    for _ in 0..CALLS / threads {
+                        sdk.storage_put(capability(), &body, LIMIT, None).unwrap();
+                    }
+                });
+            }
+        });
+        start.elapsed()
+    };
+    let fastest = |threads| (0..3).map(|_| time(threads)).min().unwrap();
+    let (few, crowd) = (fastest(2), fastest(64));
+    assert!(crowd < 3 * few, "{crowd:?} in a crowd, {few:?} for a few");
+}
+
 #[test]
 fn a_caller_that_leaves_while_connecting_lets_the_others_connect() {
     let gateway = TestGateway::start();

@@ -157,7 +157,9 @@ impl<S: Socket> Ticket<S> {
         state.enforce_limits(socket, now, connection.connect_deadline, wakes);
 
         for _ in 0..READS_IN_A_ROW {
-            let is_writer = take_over || state.writer.map_or(true, |writer| writer == tag);
+            // Threads write whenever they come by: none of them can be relied upon to look soon.
+            let is_writer =
+                S::SHARED_WAIT || take_over || state.writer.map_or(true, |writer| writer == tag);
             if let Some(mut result) = state.take_result(tag) {
                 if let Ok(reply) = &mut result {
                     reply.hash = self.hash.take();
