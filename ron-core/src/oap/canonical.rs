@@ -30,9 +30,9 @@ pub(crate) trait ReplyMeta: DeserializeOwned {
 impl ReplyMeta for ObjectReply {
     fn from_canonical(text: &[u8]) -> Option<Self> {
         let mut text = Text(text);
-        text.expect(br#"{"executed":"no","address":""#)?;
+        text.literal(br#"{"executed":"no","address":""#)?;
         let address = text.address()?;
-        text.expect(br#"","size":"#)?;
+        text.literal(br#"","size":"#)?;
         let size = text.number()?;
         text.end(b"}")?;
         Some(Self {
@@ -48,9 +48,9 @@ impl ReplyMeta for StoragePutReply {
     fn from_canonical(text: &[u8]) -> Option<Self> {
         let mut text = Text(text);
         let replayed = text.effect()?;
-        text.expect(br#","address":""#)?;
+        text.literal(br#","address":""#)?;
         let address = text.address()?;
-        text.expect(br#"","size":"#)?;
+        text.literal(br#"","size":"#)?;
         let size = text.number()?;
         text.end(b"}")?;
         Some(Self {
@@ -66,7 +66,7 @@ impl ReplyMeta for MailboxSendReply {
     fn from_canonical(text: &[u8]) -> Option<Self> {
         let mut text = Text(text);
         let replayed = text.effect()?;
-        text.expect(br#","id":""#)?;
+        text.literal(br#","id":""#)?;
         let id = std::str::from_utf8(text.0.strip_suffix(br#""}"#)?).ok()?;
         Token::check(id).ok()?;
         Some(Self {
@@ -92,7 +92,7 @@ impl ReplyMeta for EffectReply {
 impl ReplyMeta for IndexResolveReply {
     fn from_canonical(text: &[u8]) -> Option<Self> {
         let mut text = Text(text);
-        text.expect(br#"{"executed":"no","address":""#)?;
+        text.literal(br#"{"executed":"no","address":""#)?;
         let address = text.address()?;
         text.end(br#""}"#)?;
         Some(Self {
@@ -108,21 +108,23 @@ impl ReplyMeta for MailboxReceiveReply {}
 struct Text<'a>(&'a [u8]);
 
 impl Text<'_> {
-    fn expect(&mut self, literal: &[u8]) -> Option<()> {
+    /// Takes a literal off the front; `None` where the text goes on otherwise.
+    fn literal(&mut self, literal: &[u8]) -> Option<()> {
         self.0 = self.0.strip_prefix(literal)?;
         Some(())
     }
 
+    /// Whether the literal is all that is left.
     fn end(&self, literal: &[u8]) -> Option<()> {
         (self.0 == literal).then_some(())
     }
 
     /// How the reply to every mutation begins; whether it is a replay.
     fn effect(&mut self) -> Option<bool> {
-        self.expect(br#"{"executed":"yes","replayed":"#)?;
-        match self.expect(b"false") {
+        self.literal(br#"{"executed":"yes","replayed":"#)?;
+        match self.literal(b"false") {
             Some(()) => Some(false),
-            None => self.expect(b"true").map(|()| true),
+            None => self.literal(b"true").map(|()| true),
         }
     }
 
