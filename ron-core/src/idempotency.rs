@@ -2,10 +2,10 @@
 
 use crate::error::{ErrorKind, SdkError};
 use crate::text;
+use crate::wipe::wipe;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::sync::Arc;
-use zeroize::Zeroize;
 
 /// The longest idempotency key in bytes.
 pub const MAX_IDEM_KEY: usize = 64;
@@ -36,7 +36,7 @@ struct Text {
 
 impl Drop for Text {
     fn drop(&mut self) {
-        self.bytes.zeroize();
+        wipe(&mut self.bytes);
     }
 }
 
@@ -68,7 +68,7 @@ impl IdemKey {
                 pair[1] = DIGITS[usize::from(byte & 15)];
             }
         });
-        random.zeroize();
+        wipe(&mut random);
         Ok(key)
     }
 

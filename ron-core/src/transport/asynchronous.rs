@@ -4,7 +4,7 @@ use super::connection::{Connection, ConnectionId, Exchange, Failure, Reply, Step
 use super::endpoint::Endpoint;
 use super::pool::{Acquired, DialWait, Pool};
 use super::socket::{prepare, TaskSocket};
-use super::timer::SpareTimers;
+use super::timer::{sleeps_until, SpareTimers};
 use super::{resolve, Dialer};
 use crate::config::SdkConfig;
 use crate::error::{ErrorKind, SdkError};
@@ -18,17 +18,16 @@ use std::io;
 use std::mem;
 use std::pin::{pin, Pin};
 use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 use tokio::runtime::{Handle, Id};
-use tokio::time::Sleep;
 
 /// A call that somebody holds without polling it (in a `select!`, say) must not stop the others: a call that
-/// depends on another one waits this long, then does the other's part too; each time twice as long, until it
-/// has doubled so often.
+/// depends on another one waits this long, then does the other's part too; each time twice as long, up to so many
+/// doublings.
 const PATIENCE: Duration = Duration::from_millis(20);
-const DOUBLED: u32 = 6;
+const MOST_DOUBLINGS: u32 = 6;
 
 /// Connections whose callers are tasks of a tokio runtime.
 pub(crate) struct AsyncTransport {
@@ -236,7 +235,7 @@ async fn drive(
     let mut ticket = Ticket::new(Arc::clone(&connection), now);
     let (mut is_first, mut has_waited) = (true, false);
     let mut timer = connection.socket.timers.timer();
-    let mut doubled = 0;
+    let mut doublings = 0;
     let mut patience_ends: Option<Instant> = None;
     poll_fn(|context| loop {
         let now = match mem::take(&mut is_first) {
@@ -246,7 +245,7 @@ async fn drive(
         let take_over = patience_ends.is_some_and(|end| now >= end);
         if take_over {
             patience_ends = None;
-            doubled = (doubled + 1).min(DOUBLED);
+            doublings = (doublings + 1).min(MOST_DOUBLINGS);
         }
         match ticket.advance(exchange, context.waker(), take_over, now, None) {
             Step::Done(result) => return Poll::Ready(result),
@@ -283,7 +282,7 @@ async fn drive(
                 }
                 let until = if depends_on_others {
                     until.min(
-                        *patience_ends.get_or_insert_with(|| now + (PATIENCE * (1 << doubled))),
+                        *patience_ends.get_or_insert_with(|| now + (PATIENCE * (1 << doublings))),
                     )
                 } else {
                     patience_ends = None;
@@ -296,12 +295,4 @@ async fn drive(
         }
     })
     .await
-}
-
-/// Arms the timer; false where it has fired already.
-fn sleeps_until(mut sleep: Pin<&mut Sleep>, until: Instant, context: &mut Context<'_>) -> bool {
-    if sleep.deadline().into_std() != until {
-        sleep.as_mut().reset(until.into());
-    }
-    sleep.poll(context).is_pending()
 }

@@ -4,6 +4,7 @@
 //! later time costs neither. Nearly all calls end long before their timer, so it stays registered for the next.
 
 use crate::process::Origin;
+use std::future::Future;
 use std::mem;
 use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
@@ -43,18 +44,27 @@ impl SpareTimers {
     }
 }
 
+/// Arms a timer in a task of its runtime; false where the time has come.
+pub(super) fn sleeps_until(
+    mut sleep: Pin<&mut Sleep>,
+    until: Instant,
+    context: &mut Context<'_>,
+) -> bool {
+    if sleep.deadline().into_std() != until {
+        sleep.as_mut().reset(until.into());
+    }
+    sleep.poll(context).is_pending()
+}
+
 impl Timer<'_> {
-    /// Arms it in a task of the runtime; false where the time has come.
+    /// [`sleeps_until`]
     pub(super) fn sleeps_until(&mut self, until: Instant, context: &mut Context<'_>) -> bool {
         let sleep = self.sleep.get_or_insert_with(|| {
             let spare = &self.from.spare;
             let spare = spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
             spare.unwrap_or_else(|| Box::pin(tokio::time::sleep_until(until.into())))
         });
-        if sleep.deadline().into_std() != until {
-            sleep.as_mut().reset(until.into());
-        }
-        std::future::Future::poll(sleep.as_mut(), context).is_pending()
+        sleeps_until(sleep.as_mut(), until, context)
     }
 }
 
@@ -80,5 +90,56 @@ impl Drop for Timer<'_> {
         drop(spare);
         // Only now: it runs the end of a waker.
         drop(sleep);
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use std::future::poll_fn;
+    use std::task::Poll;
+    use std::time::Duration;
+
+    /// Arms a timer and drops it.
+    async fn use_once(timers: &SpareTimers, until: Instant) -> bool {
+        let mut timer = timers.timer();
+        poll_fn(|context| Poll::Ready(timer.sleeps_until(until, context))).await
+    }
+
+    #[tokio::test]
+    async fn one_timer_serves_one_call_after_the_other() {
+        let (timers, now) = (SpareTimers::new(), Instant::now());
+        for seconds in [60, 90, 30] {
+            assert!(use_once(&timers, now + Duration::from_secs(seconds)).await);
+            assert_eq!(timers.spare.lock().unwrap().len(), 1);
+        }
+        assert!(!use_once(&timers, now - Duration::from_millis(1)).await);
+        drop(timers.timer());
+        assert_eq!(timers.spare.lock().unwrap().len(), 1, "one never armed");
+    }
+
+    #[tokio::test]
+    async fn a_timer_that_is_used_again_wakes_at_its_new_time() {
+        let (timers, now) = (SpareTimers::new(), Instant::now());
+        use_once(&timers, now + Duration::from_secs(60)).await;
+        let (mut timer, until) = (timers.timer(), now + Duration::from_millis(20));
+        poll_fn(|context| match timer.sleeps_until(until, context) {
+            true => Poll::Pending,
+            false => Poll::Ready(()),
+        })
+        .await;
+        assert!(Instant::now() >= until);
+    }
+
+    #[tokio::test]
+    async fn no_more_are_kept_than_are_likely_to_be_used() {
+        let (timers, until) = (SpareTimers::new(), Instant::now() + Duration::from_secs(60));
+        let mut used: Vec<_> = (0..MAX_SPARE + 10).map(|_| timers.timer()).collect();
+        for timer in &mut used {
+            poll_fn(|context| Poll::Ready(timer.sleeps_until(until, context))).await;
+        }
+        drop(used);
+        assert_eq!(timers.spare.lock().unwrap().len(), MAX_SPARE);
     }
 }

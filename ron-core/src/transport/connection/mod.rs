@@ -27,6 +27,7 @@
 mod exchange;
 mod limits;
 mod probe;
+mod sending;
 mod state;
 mod ticket;
 

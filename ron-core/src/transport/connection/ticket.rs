@@ -266,7 +266,7 @@ impl<S: Socket> Ticket<S> {
     ) -> Result<(), Failure> {
         if let Stage::Waiting = self.stage {
             if let Some(sent) = state.start(socket, tag, exchange, take_over, now, wakes)? {
-                self.stage = state.seal(socket, tag, &sent, exchange, now, wakes);
+                self.stage = state.add_body(socket, tag, &sent, exchange, now, wakes);
             }
         }
         while let Stage::Sending { corr_id, sent } = self.stage {
@@ -283,7 +283,7 @@ impl<S: Socket> Ticket<S> {
                 .session
                 .resume(corr_id, sent, body_len, &mut state.plaintext)
             {
-                Some(sent) => state.seal(socket, tag, &sent, exchange, now, wakes),
+                Some(sent) => state.add_body(socket, tag, &sent, exchange, now, wakes),
                 // Answered before its end: the rest is not wanted.
                 None => Stage::Sent { corr_id },
             };
