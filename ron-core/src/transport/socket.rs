@@ -332,4 +332,36 @@ mod tests {
             "{calls:?}"
         );
     }
+
+    /// Whoever has a small request lets the others run first, then sends those of all.
+    #[test]
+    fn a_crowd_of_tasks_sends_its_small_requests_together() {
+        const TASKS: u32 = 64;
+        const ROUNDS: u32 = 20;
+        let world = World::start();
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        let crowd = async {
+            let sdk = std::sync::Arc::new(RonAppSdk::new(world.config.clone()).await.unwrap());
+            let put = |round: u32| {
+                let (sdk, capability) = (sdk.clone(), world.capability.clone());
+                async move {
+                    let body = round.to_be_bytes().to_vec().into();
+                    let stored = sdk.storage_put(capability, body, LIMIT, None).await;
+                    assert_eq!(stored.unwrap(), AddrB3::of(&round.to_be_bytes()));
+                }
+            };
+            put(0).await;
+            COUNTED.take();
+            for round in 0..ROUNDS {
+                let tasks: Vec<_> = (0..TASKS).map(|_| tokio::spawn(put(round))).collect();
+                for task in tasks {
+                    task.await.unwrap();
+                }
+            }
+            COUNTED.take().sends
+        };
+        let sends = runtime.block_on(crowd);
+        // The first few of a round are no crowd yet.
+        assert!(sends <= ROUNDS * TASKS / 4, "{sends} sends");
+    }
 }
