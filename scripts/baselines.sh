@@ -8,6 +8,7 @@ cd "$(dirname "$0")/.."
 baselines=testing/performance/baselines
 overhead=testing/performance/out/overhead.json
 measured=$PWD/target/baselines
+target=${CARGO_TARGET_DIR:-target}
 
 bench_names() {
     cargo metadata --format-version 1 --no-deps --locked | python3 -c '
@@ -27,7 +28,9 @@ for bench in $(bench_names); do
         --output-format bencher | tee -a "$measured/bench.txt"
     folders+=(--criterion "$measured/$bench")
 done
-make --no-print-directory overhead
+echo 'measuring overhead'
+cargo build --quiet --release --locked -p ron-overhead --features peers
+"$target/release/ron-overhead" --json "$overhead"
 
 scripts/record_baselines.py "$baselines" "${folders[@]}" --overhead "$overhead"
 grep '^test ' "$measured/bench.txt" >"$baselines/bench.txt"
