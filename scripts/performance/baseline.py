@@ -5,7 +5,7 @@
       "bench": "sdk_benches",
       "recorded": {"date": "2026-11-24", "revision": "…", "compiler": "rustc …", "target": "…", "machine": "…"},
       "benches": {
-        "storage_get/64 KiB": {
+        "storage_get/blocking/64KiB/1": {
           "p50_ns": 53000, "p95_ns": 61000, "p99_ns": 70000, "throughput_per_s": 18600, "rss_kib": 9000
         }
       }

@@ -28,7 +28,7 @@ def read_rows(rows: list[object], source: Path) -> Run:
 
 
 def bench_name(row: dict[str, object], source: Path, where: str) -> str:
-    """`get/64 KiB/16 callers/ron-app-sdk-blocking`"""
+    """`get/64 KiB/16 callers/sdk-blocking`"""
     for name in ("work", "client"):
         if not isinstance(row[name], str) or not row[name]:
             raise InputError(source, f"{where}: expected a text as `{name}`, found {row[name]!r}")

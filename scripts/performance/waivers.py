@@ -1,7 +1,7 @@
 """Waivers: regressions that are accepted for a while (`testing/performance/waivers.toml`).
 
     [[waiver]]
-    bench = "storage_get/64 KiB*"    # shell pattern: *, ?, [abc]
+    bench = "get/64 KiB/*"           # shell pattern: *, ?, [abc]
     metric = "p95"                   # p50, p95, throughput, rss or vanished
     up_to = 0.20                     # optional: how much worse is accepted, 20 % here
     issue = "https://…/issues/12"
