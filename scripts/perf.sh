@@ -109,7 +109,8 @@ run_rounds() { # option...
     else
         echo 'taskset is missing (apt-get install util-linux): not pinned to a core, times vary more' >&2
     fi
-    "${pin[@]}" "$perf/bin/ron-gateway" dev --listen 127.0.0.1:0 -- \
+    # So written since Bash before 4.4 takes an empty array for an unset one.
+    ${pin[@]+"${pin[@]}"} "$perf/bin/ron-gateway" dev --listen 127.0.0.1:0 -- \
         scripts/interleave.py "$perf/bin/base" "$perf/bin/new" "$perf/rounds" "$@" ||
         fail 'not comparable: a program failed, see above'
 }
