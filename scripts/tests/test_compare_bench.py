@@ -3,8 +3,6 @@
 import datetime
 import io
 import json
-import shutil
-import tempfile
 import unittest
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -13,8 +11,8 @@ from typing import Any
 
 import compare_bench
 from performance import waivers
+from tests.folder import FIXTURES, FolderTest
 
-FIXTURES = Path(__file__).parent / "fixtures"
 TODAY = "2026-11-24"
 
 
@@ -25,19 +23,12 @@ class Ended:
     complained: str
 
 
-class Command(unittest.TestCase):
+class Command(FolderTest):
     """A folder for inputs, and the command over it, without the repository's waivers."""
 
     def setUp(self) -> None:
-        self.folder = Path(tempfile.mkdtemp())
-        self.addCleanup(shutil.rmtree, self.folder)
+        super().setUp()
         self.waivers = self.file("waivers.toml", "")
-
-    def file(self, name: str, text: str) -> Path:
-        path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-        return path
 
     def compare(self, new: Path, base: Path, *options: str) -> Ended:
         said, complained = io.StringIO(), io.StringIO()

@@ -1,29 +1,15 @@
 """Exact figures out of each form of input."""
 
 import json
-import shutil
-import tempfile
 import unittest
 from pathlib import Path
 from typing import ClassVar
 
 from performance import baseline, criterion, harness, inputs
 from performance.figures import Figure, InputError, Metric
+from tests.folder import FIXTURES, FolderTest
 
-FIXTURES = Path(__file__).parent / "fixtures"
 SOURCE = Path("bench.txt")
-
-
-class Folder(unittest.TestCase):
-    def setUp(self) -> None:
-        self.folder = Path(tempfile.mkdtemp())
-        self.addCleanup(shutil.rmtree, self.folder)
-
-    def file(self, name: str, document: object) -> Path:
-        path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(document), encoding="utf-8")
-        return path
 
 
 class CriterionsTexts(unittest.TestCase):
@@ -63,13 +49,18 @@ class CriterionsTexts(unittest.TestCase):
         self.assertEqual(bench, {Metric.P50: Figure(1234.56, cut_off=0.01)})
 
 
-class CriterionsFolder(Folder):
+class DocumentsTest(FolderTest):
+    def document(self, name: str, document: object) -> Path:
+        return self.file(name, json.dumps(document))
+
+
+class CriterionsFolder(DocumentsTest):
     def bench(self, throughput: object = None) -> None:
         # Means of 1 to 20 ns.
         sample = {"iters": [10.0] * 20, "times": [10.0 * value for value in range(20, 0, -1)]}
-        self.file("get/64/new/sample.json", sample)
-        self.file("get/64/new/benchmark.json", {"full_id": "get/64", "throughput": throughput})
-        self.file("get/64/new/estimates.json", {})
+        self.document("get/64/new/sample.json", sample)
+        self.document("get/64/new/benchmark.json", {"full_id": "get/64", "throughput": throughput})
+        self.document("get/64/new/estimates.json", {})
 
     def test_percentiles_of_its_samples(self) -> None:
         self.bench()
@@ -92,16 +83,16 @@ class CriterionsFolder(Folder):
         self.bench()
         samples: list[dict[str, list[float]]] = [{"iters": [1.0], "times": []}, {"iters": [], "times": []}, {}]
         for sample in samples:
-            self.file("get/64/new/sample.json", sample)
+            self.document("get/64/new/sample.json", sample)
             with self.assertRaisesRegex(InputError, "sample.json: expected `iters` and `times` of the same length"):
                 criterion.read_folder(self.folder)
-        self.file("get/64/new/sample.json", {"iters": [0.0], "times": [1.0]})
+        self.document("get/64/new/sample.json", {"iters": [0.0], "times": [1.0]})
         with self.assertRaisesRegex(InputError, "sample.json: sample 1: expected `iters` above 0, found 0.0"):
             criterion.read_folder(self.folder)
 
     def test_a_bench_without_a_name(self) -> None:
         self.bench()
-        self.file("get/64/new/benchmark.json", {})
+        self.document("get/64/new/benchmark.json", {})
         with self.assertRaisesRegex(InputError, "benchmark.json: expected a text as `full_id`, found None"):
             criterion.read_folder(self.folder)
 
@@ -112,7 +103,7 @@ class Harness(unittest.TestCase):
             self.assertEqual(harness.size(count), text)
 
 
-class Baselines(Folder):
+class Baselines(DocumentsTest):
     DOCUMENT: ClassVar[dict[str, object]] = {
         "schema": baseline.SCHEMA,
         "bench": "b",
@@ -121,23 +112,23 @@ class Baselines(Folder):
     }
 
     def test_its_figures(self) -> None:
-        (run,) = inputs.read(self.file("b.json", self.DOCUMENT)).values()
+        (run,) = inputs.read(self.document("b.json", self.DOCUMENT)).values()
         self.assertEqual(run.benches, {"get": {Metric.P50: Figure(1.5), Metric.RSS: Figure(7)}})
 
     def test_an_unknown_figure(self) -> None:
-        path = self.file("b.json", self.DOCUMENT | {"benches": {"get": {"p50_ns": 1, "p95_us": 1}}})
+        path = self.document("b.json", self.DOCUMENT | {"benches": {"get": {"p50_ns": 1, "p95_us": 1}}})
         with self.assertRaisesRegex(InputError, "b.json: bench `get`: expected only .*, found `p95_us`"):
             inputs.read(path)
 
     def test_a_bench_in_two_files_of_a_folder(self) -> None:
-        self.file("a.json", self.DOCUMENT)
-        self.file("b.json", self.DOCUMENT)
+        self.document("a.json", self.DOCUMENT)
+        self.document("b.json", self.DOCUMENT)
         with self.assertRaisesRegex(InputError, "b.json: bench `get` is in another file of the folder too"):
             inputs.read(self.folder)
 
     def test_a_folder_of_two_kinds(self) -> None:
-        self.file("a.json", self.DOCUMENT)
-        self.file("b.json", [])
+        self.document("a.json", self.DOCUMENT)
+        self.document("b.json", [])
         with self.assertRaisesRegex(InputError, "b.json: expected a baseline like the files beside it"):
             inputs.read(self.folder)
 

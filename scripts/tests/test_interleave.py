@@ -2,13 +2,11 @@
 
 import io
 import json
-import shutil
-import tempfile
 import unittest
 from contextlib import redirect_stderr
-from pathlib import Path
 
 import interleave
+from tests.folder import FolderTest
 
 PROGRAM = """#!/bin/sh
 if [ "$1" = --list ]; then printf 'get\\nput\\n'; exit; fi
@@ -16,17 +14,14 @@ echo "$(basename "$0") $1 ${RON_TIME_GATE_SPIN:-}" >> "$(dirname "$0")/calls"
 """
 
 
-class Interleave(unittest.TestCase):
+class Interleave(FolderTest):
     def setUp(self) -> None:
-        self.folder = Path(tempfile.mkdtemp())
-        self.addCleanup(shutil.rmtree, self.folder)
+        super().setUp()
         for side in ("base", "new"):
             self.program(side, """printf '[{"work": "%s"}]' "$1" """)
 
     def program(self, side: str, last_line: str) -> None:
-        path = self.folder / side
-        path.write_text(PROGRAM + last_line + "\n", encoding="utf-8")
-        path.chmod(0o755)
+        self.file(side, PROGRAM + last_line + "\n").chmod(0o755)
 
     def run_rounds(self, *options: str) -> tuple[int, str]:
         complained = io.StringIO()

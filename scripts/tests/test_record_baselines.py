@@ -2,8 +2,6 @@
 
 import io
 import json
-import shutil
-import tempfile
 import unittest
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -11,18 +9,16 @@ from unittest import mock
 
 import compare_bench
 import record_baselines
+from tests.folder import FIXTURES, FolderTest
 
-FIXTURES = Path(__file__).parent / "fixtures"
 SURROUNDINGS = {"date": "2026-11-24", "revision": "abc", "compiler": "rustc 1.95.0", "target": "t", "machine": "m"}
 
 
-class Record(unittest.TestCase):
+class Record(FolderTest):
     def setUp(self) -> None:
-        self.folder = Path(tempfile.mkdtemp())
-        self.addCleanup(shutil.rmtree, self.folder)
-        self.overhead = self.folder / "overhead.json"
+        super().setUp()
         rounds = json.loads((FIXTURES / "rounds_unchanged.json").read_text(encoding="utf-8"))
-        self.overhead.write_text(json.dumps(rounds["base"][0]), encoding="utf-8")
+        self.overhead = self.file("overhead.json", json.dumps(rounds["base"][0]))
 
     def record(self, *arguments: str) -> tuple[int, str]:
         complained = io.StringIO()
