@@ -99,7 +99,7 @@ class Percentiles(unittest.TestCase):
             values = sorted(generator.random() for _ in range(generator.randint(1, 60)))
             found = [percentile(values, percent) for percent in (50, 95, 99)]
             self.assertEqual(found, sorted(found))
-            self.assertIn(found[0], values)
+            self.assertLessEqual(set(found), set(values))
             self.assertLessEqual(found[0], statistics.median_high(values))
 
 
