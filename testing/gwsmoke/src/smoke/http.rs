@@ -5,7 +5,6 @@ use super::oap::{Oap, EDGE_PATH, EDGE_SIZE};
 use super::sample::Sample;
 use super::verdict::{equal, same_bytes, success, Checks, Result};
 use crate::http::{self, Connection, HttpError, HttpFace, RequestBody, Response};
-use crate::settings::{Settings, Unusable};
 use bytes::Bytes;
 use hyper::header::{ACCEPT_RANGES, ALLOW, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG};
 use hyper::http::request::Builder;
@@ -29,17 +28,17 @@ pub(super) struct Http<'a> {
 impl<'a> Http<'a> {
     pub(super) fn new(
         face: HttpFace,
-        settings: &Settings,
+        limit: Duration,
         capabilities: &'a Capabilities,
         sample: &'a Sample,
-    ) -> std::result::Result<Self, Unusable> {
-        Ok(Self {
+    ) -> Self {
+        Self {
             face,
             connection: None,
-            limit: settings.config.overall_timeout,
+            limit,
             capabilities,
             sample,
-        })
+        }
     }
 
     /// Returns whether the face answers.

@@ -39,7 +39,8 @@ pub async fn run(
     }
     if let Some(http) = http {
         checks.turn_to(Face::Http);
-        let mut face = http::Http::new(http, settings, &capabilities, &sample)?;
+        let limit = settings.config.overall_timeout;
+        let mut face = http::Http::new(http, limit, &capabilities, &sample);
         let answers = face.check(&mut checks).await;
         if let Some(oap) = over_oap.filter(|_| answers) {
             face.check_against(&oap, &mut checks).await;
