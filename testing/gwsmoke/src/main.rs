@@ -74,8 +74,7 @@ async fn run_load(options: &LoadOptions) -> Result<bool, Unusable> {
     } else {
         report.to_string()
     })?;
-    let limit = options.max_failed;
-    Ok(limit.map_or(true, |limit| report.failed_percent() <= limit))
+    Ok(report.failed_percent() <= options.max_failed)
 }
 
 async fn run_soak(options: &SoakOptions) -> Result<bool, Unusable> {

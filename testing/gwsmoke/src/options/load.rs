@@ -46,9 +46,9 @@ pub struct LoadOptions {
     /// What all random choices follow from
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     pub seed: u64,
-    /// Exit with 1 where more than so many percent of the calls failed or were missed, 0 to 100 [default: 100]
-    #[arg(long, value_name = "PERCENT", value_parser = number(0.0, 100.0))]
-    pub max_failed: Option<f64>,
+    /// Exit with 1 where more than so many percent of the calls failed or were missed, 0 to 100
+    #[arg(long, value_name = "PERCENT", default_value_t = 100.0, value_parser = number(0.0, 100.0))]
+    pub max_failed: f64,
 }
 
 impl LoadOptions {
