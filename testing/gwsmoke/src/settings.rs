@@ -3,7 +3,6 @@
 use crate::http::{HttpError, HttpFace};
 use crate::options::GatewayOptions;
 use ron_app_sdk::{Capability, RonAppSdk, SdkConfig, SdkError};
-use std::fmt;
 use std::io;
 
 /// Why nothing was done: what cannot be used, and why.
@@ -70,11 +69,5 @@ impl Settings {
     /// Where a setting cannot be used there.
     pub fn http(&self) -> Result<HttpFace, Unusable> {
         Ok(HttpFace::new(&self.config)?)
-    }
-}
-
-impl fmt::Display for Settings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.config.gateway_addr)
     }
 }

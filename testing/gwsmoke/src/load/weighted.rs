@@ -14,18 +14,6 @@ pub struct Weighted<T> {
 }
 
 impl<T> Weighted<T> {
-    /// Things with their weights, the first of which is there in any case.
-    pub fn new(first: (T, u32), rest: impl IntoIterator<Item = (T, u32)>) -> Self {
-        let mut sum = 0;
-        let items = std::iter::once(first).chain(rest).map(|(item, weight)| {
-            sum += u64::from(weight.max(1));
-            (item, sum)
-        });
-        Self {
-            items: items.collect(),
-        }
-    }
-
     /// Reads a list such as `a=70,b=30`. A thing whose weight is left out has `default`, where there is one.
     ///
     /// # Errors
@@ -38,7 +26,9 @@ impl<T> Weighted<T> {
     where
         T: PartialEq,
     {
-        let mut items: Vec<(T, u32)> = Vec::new();
+        let mut items: Vec<(T, u64)> = Vec::new();
+        let mut sum = 0;
+        // There is one part at least, though it may be empty.
         for part in text.split(',') {
             let (name, weight) = match part.split_once('=') {
                 Some((name, weight)) => (name, weight.trim().parse().ok()),
@@ -51,11 +41,10 @@ impl<T> Weighted<T> {
             if items.iter().any(|(other, _)| *other == item) {
                 return Err(format!("{:?} is there twice", name.trim()));
             }
-            items.push((item, weight));
+            sum += u64::from(weight);
+            items.push((item, sum));
         }
-        let mut items = items.into_iter();
-        let first = items.next().ok_or("it is empty")?;
-        Ok(Self::new(first, items))
+        Ok(Self { items })
     }
 
     /// One of them.

@@ -130,7 +130,7 @@ impl<'a> Oap<'a> {
         equal("address", self.sample.address, address)
     }
 
-    pub(super) async fn get(&self) -> Result {
+    async fn get(&self) -> Result {
         self.fetch(self.sample.address, &self.sample.object).await
     }
 
