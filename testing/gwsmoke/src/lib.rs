@@ -10,6 +10,7 @@
 
 pub mod http;
 pub mod load;
+mod lock;
 pub mod options;
 pub mod progress;
 pub mod report;

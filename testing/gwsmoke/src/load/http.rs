@@ -5,6 +5,7 @@ use super::operation::Operation;
 use super::target::{Outcome, Target, Task};
 use super::work::{Object, Work};
 use crate::http::{self, Connection, HttpError, HttpFace, RequestBody, Response};
+use crate::lock::lock;
 use hyper::header::{HeaderName, HeaderValue, CONTENT_LENGTH};
 use hyper::http::request::Builder;
 use hyper::{Method, Request};
@@ -12,7 +13,7 @@ use ron_app_sdk::{Capability, ErrorKind, IdemKey, IndexKey, SdkConfig, Topic};
 use serde::Deserialize;
 use serde_json::json;
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// Calls over HTTP, on as many connections as there are calls at once.
@@ -231,10 +232,6 @@ fn percent_encoded(path: &str) -> String {
         }
     }
     encoded
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -3,13 +3,14 @@
 use super::operation::Operation;
 use super::target::{Outcome, Target, Task};
 use super::work::Work;
+use crate::lock::lock;
 use bytes::Bytes;
 use ron_app_sdk::{
     CallReport, Calls, Capability, ErrorKind, IndexKey, Lease, Mail, Receive, Reported, RonAppSdk,
     SdkError, Topic,
 };
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 /// A receive takes a few messages, so that it keeps up with as many sends.
 pub(super) const MESSAGES: u16 = 4;
@@ -64,10 +65,7 @@ impl OapTarget {
                     .sum();
                 let received = messages.len() as u32;
                 let leases = messages.into_iter().map(|message| message.lease);
-                self.leases
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .extend(leases);
+                lock(&self.leases).extend(leases);
                 Outcome {
                     received,
                     ..Outcome::ok(report.attempts, bytes)
@@ -78,11 +76,7 @@ impl OapTarget {
     }
 
     async fn ack(&self) -> Outcome {
-        let lease = self
-            .leases
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop_front();
+        let lease = lock(&self.leases).pop_front();
         match lease {
             Some(lease) => moved(self.calls().mailbox_ack(&lease).await, |()| 0),
             None => Outcome::failed(0, ErrorKind::Internal, "there is nothing to acknowledge"),

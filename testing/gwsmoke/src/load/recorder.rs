@@ -2,10 +2,11 @@
 
 use super::operation::Operation;
 use super::target::Outcome;
+use crate::lock::lock;
 use hdrhistogram::Histogram;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 /// Latencies are kept to three digits, up to two hours: twice the longest call.
@@ -174,10 +175,6 @@ impl Recorder {
     pub fn errors(&self) -> BTreeMap<(Operation, &'static str), Errors> {
         lock(&self.errors).clone()
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

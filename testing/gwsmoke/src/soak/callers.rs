@@ -2,6 +2,7 @@
 
 use super::account::{Account, Violation};
 use super::body;
+use crate::lock::lock;
 use fastrand::Rng;
 use ron_app_sdk::{
     CallReport, Calls, Capability, ErrorKind, Executed, Lease, Mail, Message, Receive, Reported,
@@ -9,7 +10,7 @@ use ron_app_sdk::{
 };
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -48,7 +49,7 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn account(&self) -> MutexGuard<'_, Account> {
-        self.account.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.account)
     }
 
     fn calls(&self) -> Calls<'_, Reported> {
@@ -65,7 +66,7 @@ impl Shared {
         let retries = attempts.saturating_sub(1);
         self.retries.fetch_add(retries.into(), Ordering::Relaxed);
         result.map(|(value, _)| value).inspect_err(|error| {
-            let mut errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut errors = lock(&self.errors);
             *errors.entry(error.kind().name()).or_default() += 1;
         })
     }

@@ -9,6 +9,7 @@ mod memory;
 
 pub use account::{Account, Counts, Violation, Violations};
 
+use crate::lock::lock;
 use crate::options::SoakOptions;
 use crate::progress::{self, Watching};
 use crate::report::SoakReport;
@@ -21,7 +22,7 @@ use ron_app_sdk::Topic;
 use serde_json::{json, Value};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout, Instant};
@@ -91,11 +92,7 @@ pub async fn run(
     consumers.shutdown().await;
     drop(watching);
     let account = shared.account();
-    let errors = shared
-        .errors
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .clone();
+    let errors = lock(&shared.errors).clone();
     Ok(SoakReport {
         mode: "soak",
         rate: options.rate(),
