@@ -1,6 +1,6 @@
 //! The closed loop: callers that call again when their call has ended.
 
-use super::open::one;
+use super::call_and_acknowledge;
 use super::recorder::Recorder;
 use super::target::Target;
 use super::work::Work;
@@ -37,7 +37,7 @@ pub(super) async fn run<T: Target>(
                     break;
                 }
                 recorder.started();
-                one(&*target, work.next(&mut random), now, &recorder).await;
+                call_and_acknowledge(&*target, work.next(&mut random), now, &recorder).await;
             }
         });
     }

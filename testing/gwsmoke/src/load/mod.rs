@@ -154,6 +154,27 @@ async fn pace<T: Target>(
     Ok(())
 }
 
+/// Makes a call that has begun or was due at `since`, and acknowledges the messages that it brought.
+async fn call_and_acknowledge<T: Target>(
+    target: &T,
+    task: Task,
+    since: Instant,
+    recorder: &Recorder,
+) {
+    let outcome = target.call(task).await;
+    recorder.ended(task.operation, since.elapsed(), &outcome);
+    for _ in 0..outcome.received {
+        let ack = Task {
+            operation: Operation::Ack,
+            ..task
+        };
+        let since = Instant::now();
+        recorder.started();
+        let outcome = target.call(ack).await;
+        recorder.ended(ack.operation, since.elapsed(), &outcome);
+    }
+}
+
 /// Stores the objects and names that are going to be fetched.
 async fn prepare<T: Target>(target: &T, work: &Work) -> Result<(), Unusable> {
     let reads = [Operation::Get, Operation::Head, Operation::Range];
@@ -193,5 +214,47 @@ async fn clean<T: Target>(target: &T) {
         for _ in 0..outcome.received {
             target.call(task(Operation::Ack)).await;
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use tokio::time::sleep;
+
+    /// Brings two messages with each receive.
+    struct Mailbox;
+
+    impl Target for Mailbox {
+        async fn call(&self, task: Task) -> Outcome {
+            sleep(Duration::from_millis(1)).await;
+            Outcome {
+                received: if task.operation == Operation::Receive {
+                    2
+                } else {
+                    0
+                },
+                ..Outcome::ok(1, 0)
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_received_is_acknowledged_and_counts_for_itself() {
+        let recorder = Recorder::default();
+        let task = Task {
+            operation: Operation::Receive,
+            object: 0,
+        };
+        let due = Instant::now();
+        sleep(Duration::from_secs(1)).await;
+        call_and_acknowledge(&Mailbox, task, due, &recorder).await;
+        let receive = recorder.measured(Operation::Receive);
+        let ack = recorder.measured(Operation::Ack);
+        assert_eq!((receive.calls, receive.received, ack.calls), (1, 2, 2));
+        let longest = |measured: &Measured| measured.succeeded.histogram().unwrap().max();
+        assert!(longest(&receive) > 1_000_000_000);
+        assert!(longest(&ack) < 10_000_000);
     }
 }

@@ -4,9 +4,9 @@
 //! meanwhile wait as they would in front of a real gateway, and are charged to it: none is left out because the
 //! driver was busy waiting, which is known as coordinated omission.
 
-use super::operation::Operation;
+use super::call_and_acknowledge;
 use super::recorder::Recorder;
-use super::target::{Target, Task};
+use super::target::Target;
 use super::work::Work;
 use crate::stop::Stop;
 use fastrand::Rng;
@@ -47,7 +47,7 @@ pub(super) async fn run<T: Target>(
         let (target, recorder) = (Arc::clone(target), Arc::clone(recorder));
         calls.spawn(async move {
             recorder.started_late(due.elapsed());
-            one(&*target, task, due, &recorder).await;
+            call_and_acknowledge(&*target, task, due, &recorder).await;
             drop(slot);
         });
     }
@@ -58,27 +58,12 @@ pub(super) async fn run<T: Target>(
     }
 }
 
-/// Makes a call that has begun or was due at `since`, and what follows it.
-pub(super) async fn one<T: Target>(target: &T, task: Task, since: Instant, recorder: &Recorder) {
-    let outcome = target.call(task).await;
-    recorder.ended(task.operation, since.elapsed(), &outcome);
-    for _ in 0..outcome.received {
-        let ack = Task {
-            operation: Operation::Ack,
-            ..task
-        };
-        let since = Instant::now();
-        recorder.started();
-        let outcome = target.call(ack).await;
-        recorder.ended(ack.operation, since.elapsed(), &outcome);
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use super::super::operation::Operation;
     use super::super::schedule::Schedule;
-    use super::super::target::Outcome;
+    use super::super::target::{Outcome, Task};
     use super::*;
     use crate::stop::stop_channel;
     use std::time::Duration;
@@ -212,41 +197,5 @@ mod tests {
         let progress = recorder.progress();
         assert!(progress.ended.abs_diff(100) <= 2, "{progress:?}");
         assert!(progress.started.abs_diff(200) <= 2, "{progress:?}");
-    }
-
-    /// Brings two messages with each receive.
-    struct Mailbox;
-
-    impl Target for Mailbox {
-        async fn call(&self, task: Task) -> Outcome {
-            sleep(SERVICE).await;
-            Outcome {
-                received: if task.operation == Operation::Receive {
-                    2
-                } else {
-                    0
-                },
-                ..Outcome::ok(1, 0)
-            }
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_is_received_is_acknowledged_and_counts_for_itself() {
-        let recorder = Recorder::default();
-        let task = Task {
-            operation: Operation::Receive,
-            object: 0,
-        };
-        let due = Instant::now();
-        sleep(seconds(1.0)).await;
-        one(&Mailbox, task, due, &recorder).await;
-        let receive = recorder.measured(Operation::Receive);
-        let ack = recorder.measured(Operation::Ack);
-        assert_eq!((receive.calls, receive.received, ack.calls), (1, 2, 2));
-        let longest =
-            |measured: &super::super::Measured| measured.succeeded.histogram().unwrap().max();
-        assert!(longest(&receive) > 1_000_000_000);
-        assert!(longest(&ack) < 10_000_000);
     }
 }
