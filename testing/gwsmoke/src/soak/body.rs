@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use fastrand::Rng;
 
-/// The shortest message: run, number and 16 more bytes.
+/// Run and number, before the random bytes.
 const HEAD: usize = 16;
 
 /// A message's bytes; `size` is at least 32.
