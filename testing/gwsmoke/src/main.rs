@@ -3,7 +3,7 @@
 
 use clap::Parser;
 use gwsmoke::options::{Arguments, Command, LoadOptions, SmokeOptions, SoakOptions};
-use gwsmoke::report::{json, print};
+use gwsmoke::report::{print, show};
 use gwsmoke::settings::{Settings, Unusable};
 use gwsmoke::smoke::Verdict;
 use gwsmoke::stop::stop_at_signals;
@@ -57,11 +57,7 @@ async fn run_smoke(options: &SmokeOptions) -> Result<bool, Unusable> {
     };
     let report = smoke::run(&settings, options.face, &mut observe).await?;
     printed?;
-    print(&if is_json {
-        json(&report)?
-    } else {
-        format!("\n{report}")
-    })?;
+    show(&report, is_json)?;
     Ok(report.failed == 0)
 }
 
@@ -69,11 +65,7 @@ async fn run_load(options: &LoadOptions) -> Result<bool, Unusable> {
     let settings = Settings::new(&options.gateway)?;
     let stop = stop_at_signals()?;
     let report = load::run(options, &settings, stop).await?;
-    print(&if options.gateway.json {
-        json(&report)?
-    } else {
-        report.to_string()
-    })?;
+    show(&report, options.gateway.json)?;
     Ok(report.failed_percent() <= options.max_failed)
 }
 
@@ -81,10 +73,6 @@ async fn run_soak(options: &SoakOptions) -> Result<bool, Unusable> {
     let settings = Settings::new(&options.gateway)?;
     let stop = stop_at_signals()?;
     let report = soak::run(options, &settings, stop).await?;
-    print(&if options.gateway.json {
-        json(&report)?
-    } else {
-        report.to_string()
-    })?;
+    show(&report, options.gateway.json)?;
     Ok(report.is_clean())
 }

@@ -9,6 +9,7 @@ pub use smoke::SmokeReport;
 pub use soak::SoakReport;
 
 use serde::Serialize;
+use std::fmt::Display;
 use std::io::{self, Write};
 
 /// Prints a text on standard output.
@@ -21,11 +22,14 @@ pub fn print(text: &str) -> io::Result<()> {
     output.flush()
 }
 
-/// A report as indented JSON.
+/// Prints a report: as indented JSON, or as its table.
 ///
 /// # Errors
-/// None in practice: no report has anything that cannot be serialised.
-pub fn json(report: &impl Serialize) -> io::Result<String> {
-    let text = serde_json::to_string_pretty(report).map_err(io::Error::from)?;
-    Ok(format!("{text}\n"))
+/// Where nobody reads it any more. No report has anything that cannot be serialised.
+pub fn show(report: &(impl Serialize + Display), is_json: bool) -> io::Result<()> {
+    if is_json {
+        print(&format!("{}\n", serde_json::to_string_pretty(report)?))
+    } else {
+        print(&report.to_string())
+    }
 }

@@ -36,8 +36,8 @@ impl SmokeReport {
 }
 
 impl fmt::Display for SmokeReport {
-    /// The sum: each check was a line of its own when it came.
+    /// The sum, set off from the checks: each of them was a line of its own when it came.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} checks passed, {} failed", self.passed, self.failed)
+        writeln!(f, "\n{} checks passed, {} failed", self.passed, self.failed)
     }
 }
