@@ -28,8 +28,7 @@ fn every_client_that_can_has_its_row() {
     let clients = |callers: u64| {
         let rows = rows.iter().filter(|row| row["clients"] == callers);
         let rows = rows.filter(|row| row["work"] == "put" && row["payload"] == 200_000);
-        let names: Vec<&str> = rows.map(|row| row["client"].as_str().unwrap()).collect();
-        names.len()
+        rows.count()
     };
     // One of them cannot be shared.
     assert!(clients(1) >= 10);
@@ -93,10 +92,25 @@ fn every_kind_of_process_starts() {
 
 #[test]
 fn callers_are_counted() {
-    let output = harness()
-        .args(["fairness", "--seconds=1", "--callers=4", "--payload=64"])
-        .args(["--clients=sdk-blocking", "--at-most=1000"])
-        .output()
-        .unwrap();
+    let run = |limit: &str| {
+        harness()
+            .args(["fairness", "--seconds=1", "--callers=4", "--payload=64"])
+            .args(["--clients=sdk-blocking", "--at-most", limit])
+            .output()
+            .unwrap()
+    };
+    let output = run("1000");
     assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let row = text
+        .lines()
+        .find_map(|line| line.strip_prefix("sdk-blocking"));
+    let counts = row.unwrap().split_whitespace().take(2);
+    let counts: Vec<u64> = counts.map(|count| count.parse().unwrap()).collect();
+    assert!(counts[0] >= counts[1] && counts[1] > 0, "{text}");
+    // Nobody is served half as often as himself.
+    let output = run("0.5");
+    assert!(!output.status.success());
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.contains("not served alike"), "{text}");
 }
