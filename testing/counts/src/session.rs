@@ -29,7 +29,7 @@ impl Pair {
         Self::new(Bytes::new(), crate::bytes(len).into())
     }
 
-    /// Whose calls put so many bytes.
+    /// Whose calls put so many bytes. Their meta is a get's: the session does not read metas.
     pub fn put(len: usize) -> Self {
         Self::new(crate::bytes(len).into(), Bytes::new())
     }
@@ -127,7 +127,7 @@ impl Pair {
             match self.client.next_event() {
                 Some(ClientEvent::Reply { body, .. }) => return body.len(),
                 Some(_) => {}
-                None => return usize::MAX,
+                None => panic!("the reply is not complete"),
             }
         }
     }
