@@ -10,7 +10,7 @@
 //! - [`Plain`]: TCP without TLS.
 //!
 //! Two more are asynchronous: [`Raw`], a TLS stream that one task reads and writes, and [`Tasks`], which many callers
-//! share with the help of a task that reads and one that writes, as most clients are made.
+//! share with the help of a task that reads and one that writes, as most clients are made. All of them send [`Frames`].
 //!
 //! ```no_run
 //! use ron_bare::{client_config, Client, Floor, Request};
@@ -26,6 +26,7 @@
 mod buffered;
 mod client;
 mod floor;
+mod frames;
 mod plain;
 mod raw;
 mod reply;
@@ -36,6 +37,7 @@ mod tls;
 pub use buffered::Buffered;
 pub use client::{Client, Wire};
 pub use floor::Floor;
+pub use frames::Frames;
 pub use plain::Plain;
 pub use raw::Raw;
 pub use request::Request;

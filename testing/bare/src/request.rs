@@ -1,13 +1,10 @@
 //! Requests, built once and sent many times.
 
-use ron_app_sdk::oap::{
-    CallContext, Flags, Header, Operation, BODY_CHUNK, HEADER_LEN, MAX_BODY, MAX_CAPABILITY,
-};
+use crate::frames::Frames;
+use ron_app_sdk::oap::{CallContext, Flags, Header, Operation, MAX_BODY, MAX_CAPABILITY};
 use ron_app_sdk::{AddrB3, IdemKey, Topic};
 use std::borrow::Cow;
 
-/// Where `corr_id` lies in a header.
-const CORR_ID: std::ops::Range<usize> = 30..38;
 /// The digits of a key that count the calls. All 32 together are as long as the SDK's own keys.
 const COUNTER: usize = 16;
 
@@ -15,9 +12,7 @@ const COUNTER: usize = 16;
 /// idempotency key of a mutation.
 #[derive(Clone)]
 pub struct Request {
-    frames: Vec<u8>,
-    /// Where each frame starts.
-    starts: Vec<usize>,
+    frames: Frames,
     /// Where the key's counting digits are.
     counter: Option<usize>,
     pub(crate) check: Check,
@@ -77,60 +72,38 @@ impl Request {
         let mut meta = Vec::new();
         operation.encode(&context, &mut meta);
 
-        let mut request = Self {
-            frames: Vec::new(),
-            starts: Vec::new(),
-            counter: None,
-            check,
-        };
-        let plane = operation.plane().id();
-        let (first, rest) = body.split_at(body.len().min(BODY_CHUNK));
-        let mut chunks = rest.chunks(BODY_CHUNK).peekable();
-        let flags = Flags::REQ.with(Flags::START);
-        let flags = flags.with_if(chunks.peek().is_none(), Flags::END);
-        let meta_len = (meta.len() as u32).to_be_bytes();
-        request.push_frame(flags, plane, capability, &[&meta_len, &meta, first]);
-        while let Some(chunk) = chunks.next() {
-            let flags = Flags::REQ.with_if(chunks.peek().is_none(), Flags::END);
-            request.push_frame(flags, plane, b"", &[chunk]);
-        }
-        if let Some(key) = key {
-            let at = memchr::memmem::find(&request.frames, key.expose().as_bytes());
-            request.counter = at.map(|at| at + key.expose().len() - COUNTER);
-        }
-        request
-    }
-
-    fn push_frame(&mut self, flags: Flags, plane: u16, capability: &[u8], payload: &[&[u8]]) {
-        let payload_len: usize = payload.iter().map(|part| part.len()).sum();
         let header = Header {
-            len: (HEADER_LEN + capability.len() + payload_len) as u32,
-            flags,
+            len: 0,
+            flags: Flags::REQ,
             code: 0,
-            app_proto_id: plane,
+            app_proto_id: operation.plane().id(),
             tenant_id: 0,
-            cap_len: capability.len() as u16,
+            cap_len: 0,
             corr_id: 0,
         };
-        self.starts.push(self.frames.len());
-        self.frames.extend_from_slice(&header.encode());
-        self.frames.extend_from_slice(capability);
-        for part in payload {
-            self.frames.extend_from_slice(part);
+        let frames = Frames::new(header, capability, &meta, body);
+        let counter = key.and_then(|key| {
+            let at = memchr::memmem::find(&frames.bytes, key.expose().as_bytes())?;
+            Some(at + key.expose().len() - COUNTER)
+        });
+        Self {
+            frames,
+            counter,
+            check,
         }
     }
 
     /// The frames as call number `corr_id` of its connection sends them.
     pub(crate) fn for_call(&mut self, corr_id: u64) -> &[u8] {
-        number(&mut self.frames, &self.starts, self.counter, corr_id);
-        &self.frames
+        count(&mut self.frames.bytes, self.counter, corr_id);
+        self.frames.for_call(corr_id)
     }
 
     /// The same, appended to what is to be sent.
     pub(crate) fn append_for_call(&self, corr_id: u64, out: &mut Vec<u8>) {
         let start = out.len();
-        out.extend_from_slice(&self.frames);
-        number(&mut out[start..], &self.starts, self.counter, corr_id);
+        self.frames.append_for_call(corr_id, out);
+        count(&mut out[start..], self.counter, corr_id);
     }
 
     /// Bytes of all frames.
@@ -139,10 +112,7 @@ impl Request {
     }
 }
 
-fn number(frames: &mut [u8], starts: &[usize], counter: Option<usize>, corr_id: u64) {
-    for start in starts {
-        frames[start + CORR_ID.start..start + CORR_ID.end].copy_from_slice(&corr_id.to_be_bytes());
-    }
+fn count(frames: &mut [u8], counter: Option<usize>, corr_id: u64) {
     if let Some(at) = counter {
         for (digit, byte) in frames[at..at + COUNTER].iter_mut().enumerate() {
             let shift = 60 - 4 * digit as u32;
@@ -155,7 +125,7 @@ fn number(frames: &mut [u8], starts: &[usize], counter: Option<usize>, corr_id: 
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use ron_app_sdk::oap::{split_meta, Frame};
+    use ron_app_sdk::oap::{split_meta, Frame, BODY_CHUNK};
 
     #[test]
     fn every_frame_carries_the_number_and_every_call_a_key_of_its_own() {

@@ -7,7 +7,6 @@
 mod grpc;
 #[cfg(feature = "peers")]
 mod http;
-mod prepared;
 mod responder;
 mod wire;
 

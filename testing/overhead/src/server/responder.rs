@@ -1,7 +1,6 @@
 //! The gateway's side of one connection, reduced to what clients are measured with: an object that is known
 //! beforehand, answered from prepared frames. It performs no I/O.
 
-use super::prepared::Prepared;
 use crate::object::Object;
 use memchr::memmem;
 use ron_app_sdk::oap::control::Control;
@@ -10,7 +9,7 @@ use ron_app_sdk::oap::{
     ErrorReply, Executed, Flags, FrameDecoder, Header, ObjectReply, Operation, Part, Plane, Reason,
     StoragePutReply, HEADER_LEN,
 };
-use ron_bare::Result;
+use ron_bare::{Frames, Result};
 use std::mem;
 use std::ops::Range;
 use std::sync::Arc;
@@ -23,8 +22,8 @@ const LARGE: usize = 16 * 1024;
 /// One connection.
 pub(crate) struct Responder {
     object: Arc<Object>,
-    get_reply: Prepared,
-    put_reply: Prepared,
+    get_reply: Frames,
+    put_reply: Frames,
     /// The object's address as requests name it.
     address: memmem::Finder<'static>,
     /// Whether gets wait until they are released.
@@ -38,9 +37,7 @@ pub(crate) struct Responder {
     last_corr: u64,
     requests: Vec<Open>,
 
-    /// Small replies.
-    small: Vec<u8>,
-    due: Vec<Due>,
+    output: Output,
 }
 
 /// A request of which more is to come.
@@ -59,7 +56,15 @@ enum Kind {
     Refused,
 }
 
-/// What is to be written, in order.
+/// What is to be written.
+#[derive(Default)]
+struct Output {
+    /// Small replies.
+    small: Vec<u8>,
+    /// All of it, in order.
+    due: Vec<Due>,
+}
+
 enum Due {
     Small(Range<usize>),
     /// The object, as the reply to this call.
@@ -83,8 +88,8 @@ impl Responder {
         };
         let storage = Plane::Storage.id();
         Ok(Self {
-            get_reply: Prepared::new(200, storage, &serde_json::to_vec(&got)?, &object.body),
-            put_reply: Prepared::new(200, storage, &serde_json::to_vec(&stored)?, b""),
+            get_reply: reply(200, storage, &serde_json::to_vec(&got)?, &object.body),
+            put_reply: reply(200, storage, &serde_json::to_vec(&stored)?, b""),
             address: memmem::Finder::new(&object.address.to_string()).into_owned(),
             object,
             is_holding,
@@ -94,8 +99,7 @@ impl Responder {
             start: Vec::new(),
             last_corr: 0,
             requests: Vec::new(),
-            small: Vec::new(),
-            due: Vec::new(),
+            output: Output::default(),
         })
     }
 
@@ -127,13 +131,14 @@ impl Responder {
 
     /// Hands everything that is due to `write`.
     pub(crate) fn write_due(&mut self, mut write: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
-        for due in self.due.drain(..) {
+        let Output { small, due } = &mut self.output;
+        for due in due.drain(..) {
             match due {
-                Due::Small(range) => write(&self.small[range])?,
+                Due::Small(range) => write(&small[range])?,
                 Due::Object(corr_id) => write(self.get_reply.for_call(corr_id))?,
             }
         }
-        self.small.clear();
+        small.clear();
         Ok(())
     }
 
@@ -264,9 +269,9 @@ impl Responder {
                 return Err("fewer bytes were put than the object's".into());
             }
             Kind::Put => {
-                let reply = mem::replace(&mut self.put_reply, Prepared::empty());
-                self.push_small(|out| reply.append_for_call(corr_id, out));
-                self.put_reply = reply;
+                let reply = &self.put_reply;
+                self.output
+                    .push_small(|out| reply.append_for_call(corr_id, out));
             }
             Kind::Refused => {}
         }
@@ -275,25 +280,27 @@ impl Responder {
 
     fn answer_get(&mut self, corr_id: u64) {
         if self.get_reply.len() >= LARGE {
-            self.due.push(Due::Object(corr_id));
+            self.output.due.push(Due::Object(corr_id));
             return;
         }
-        let reply = mem::replace(&mut self.get_reply, Prepared::empty());
-        self.push_small(|out| reply.append_for_call(corr_id, out));
-        self.get_reply = reply;
+        let reply = &self.get_reply;
+        self.output
+            .push_small(|out| reply.append_for_call(corr_id, out));
     }
 
     fn answer_error(&mut self, plane: u16, corr_id: u64, reason: Reason) -> Result<()> {
         let meta = serde_json::to_vec(&ErrorReply::not_executed(reason))?;
-        let reply = Prepared::new(reason.code(), plane, &meta, b"");
-        self.push_small(|out| reply.append_for_call(corr_id, out));
+        let reply = reply(reason.code(), plane, &meta, b"");
+        self.output
+            .push_small(|out| reply.append_for_call(corr_id, out));
         Ok(())
     }
 
     fn control(&mut self) -> Result<()> {
         match serde_json::from_slice(self.meta())? {
             Control::Ping { nonce } => {
-                self.push_small(|out| Control::Pong { nonce }.append_frame(out));
+                self.output
+                    .push_small(|out| Control::Pong { nonce }.append_frame(out));
             }
             Control::Cancel { corr } => self.cancel(corr)?,
             Control::Pong { .. } | Control::Drain { .. } => {}
@@ -327,13 +334,15 @@ impl Responder {
             cap_len: 0,
             ..*header
         };
-        self.push_small(|out| {
+        self.output.push_small(|out| {
             out.extend_from_slice(&header.encode());
             out.extend_from_slice(&payload);
         });
         Ok(())
     }
+}
 
+impl Output {
     fn push_small(&mut self, append: impl FnOnce(&mut Vec<u8>)) {
         let start = self.small.len();
         append(&mut self.small);
@@ -343,6 +352,20 @@ impl Responder {
             _ => self.due.push(Due::Small(start..end)),
         }
     }
+}
+
+/// A reply's frames.
+fn reply(code: u16, plane: u16, meta: &[u8], body: &[u8]) -> Frames {
+    let header = Header {
+        len: 0,
+        flags: Flags::RESP,
+        code,
+        app_proto_id: plane,
+        tenant_id: 0,
+        cap_len: 0,
+        corr_id: 0,
+    };
+    Frames::new(header, b"", meta, body)
 }
 
 #[cfg(test)]
@@ -551,7 +574,7 @@ mod tests {
     fn calls_out_of_order_end_the_connection() {
         for corr_id in [0, 2] {
             let mut pair = Pair::new(64, false);
-            let mut frame = Prepared::new(0, Plane::Storage.id(), b"{}", b"");
+            let mut frame = reply(0, Plane::Storage.id(), b"{}", b"");
             assert!(pair.responder.consume(frame.for_call(corr_id)).is_err());
         }
     }
