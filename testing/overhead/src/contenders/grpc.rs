@@ -1,6 +1,6 @@
 //! gRPC: tonic's channel.
 
-use super::tasks::InTasks;
+use super::callers::InTasks;
 use super::{Contender, Task, Work};
 use crate::closed_loop::AsyncClient;
 use crate::endpoint::capability;

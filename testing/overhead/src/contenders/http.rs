@@ -1,6 +1,6 @@
 //! HTTP/1.1 and HTTP/2: reqwest, which most applications would use.
 
-use super::tasks::InTasks;
+use super::callers::InTasks;
 use super::{Contender, Task, Work};
 use crate::closed_loop::AsyncClient;
 use crate::endpoint::capability;

@@ -1,6 +1,7 @@
 //! The clients that are compared, each behind the same few lines: a turn of so many callers for so long.
 
 mod bare;
+mod callers;
 #[cfg(feature = "peers")]
 mod grpc;
 #[cfg(feature = "peers")]

@@ -1,6 +1,6 @@
 //! The SDK, as an application uses it.
 
-use super::tasks::InTasks;
+use super::callers::InTasks;
 use super::{Contender, Task, Work};
 use crate::closed_loop::{alone, AsyncClient, Slice, Threads};
 use crate::endpoint::capability;
@@ -57,12 +57,6 @@ fn check_address(stored: AddrB3, object: &Object) -> Result<()> {
     }
 }
 
-enum Callers {
-    /// On this thread.
-    One(Blocking),
-    Many(Threads),
-}
-
 pub(super) fn blocking(task: &Task) -> Result<Box<dyn Contender>> {
     let client = Blocking {
         sdk: blocking::RonAppSdk::new(task.endpoint.sdk_config()?)?,
@@ -70,18 +64,16 @@ pub(super) fn blocking(task: &Task) -> Result<Box<dyn Contender>> {
         object: Arc::clone(&task.object),
         work: task.work,
     };
-    Ok(Box::new(match task.callers {
-        1 => Callers::One(client),
-        callers => Callers::Many(Threads::new(callers, move || client.call())),
-    }))
+    Ok(match task.callers {
+        1 => Box::new(client),
+        callers => Box::new(Threads::new(callers, move || client.call())),
+    })
 }
 
-impl Contender for Callers {
+/// One caller, on this thread.
+impl Contender for Blocking {
     fn run(&mut self, duration: Duration) -> Result<Slice> {
-        match self {
-            Self::One(client) => alone(duration, || client.call()),
-            Self::Many(threads) => threads.run(duration),
-        }
+        alone(duration, || self.call())
     }
 }
 

@@ -1,11 +1,11 @@
 //! The client with a task that reads and a task that writes.
 
 use super::bare::request;
+use super::callers::InTasks;
 use super::{Contender, Task};
-use crate::closed_loop::{self, AsyncClient, Slice, Threads};
+use crate::closed_loop::{AsyncClient, Threads};
 use ron_bare::{Request, Result, Tasks};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::runtime::Runtime;
 
 struct Shared {
@@ -29,19 +29,6 @@ impl AsyncClient for Shared {
     }
 }
 
-/// An asynchronous client on a runtime of its own, with callers in tasks.
-pub(super) struct InTasks<C> {
-    pub(super) runtime: Runtime,
-    pub(super) client: Arc<C>,
-    pub(super) callers: usize,
-}
-
-impl<C: AsyncClient> Contender for InTasks<C> {
-    fn run(&mut self, duration: Duration) -> Result<Slice> {
-        closed_loop::tasks(&self.runtime, &self.client, self.callers, duration)
-    }
-}
-
 pub(super) fn in_tasks(runtime: Runtime, task: &Task) -> Result<Box<dyn Contender>> {
     Ok(Box::new(InTasks {
         client: Shared::connect(&runtime, task)?,
@@ -50,21 +37,9 @@ pub(super) fn in_tasks(runtime: Runtime, task: &Task) -> Result<Box<dyn Contende
     }))
 }
 
-struct InThreads {
-    threads: Threads,
-}
-
-impl Contender for InThreads {
-    fn run(&mut self, duration: Duration) -> Result<Slice> {
-        self.threads.run(duration)
-    }
-}
-
 /// As a blocking face over an asynchronous client is usually made.
 pub(super) fn in_threads(runtime: Runtime, task: &Task) -> Result<Box<dyn Contender>> {
     let shared = Shared::connect(&runtime, task)?;
     let call = move || runtime.block_on(shared.call());
-    Ok(Box::new(InThreads {
-        threads: Threads::new(task.callers, call),
-    }))
+    Ok(Box::new(Threads::new(task.callers, call)))
 }
