@@ -67,15 +67,9 @@ impl Turn {
 }
 
 /// One caller on this thread.
-pub(crate) fn alone(duration: Duration, mut call: impl FnMut() -> Result<()>) -> Result<Slice> {
-    let start = Instant::now();
-    let mut turn = Turn::start(start + duration);
-    loop {
-        call()?;
-        if !turn.goes_on() {
-            return Ok(Slice::of(start, [turn]));
-        }
-    }
+pub(crate) fn alone(duration: Duration, call: impl FnMut() -> Result<()>) -> Result<Slice> {
+    let (start, turn) = turn(duration, call)?;
+    Ok(Slice::of(start, [turn]))
 }
 
 /// Callers that one thread serves by turns: `drive` is given what to ask after each call.
@@ -137,7 +131,7 @@ impl Threads {
     }
 }
 
-fn turn(duration: Duration, call: impl Fn() -> Result<()>) -> Result<(Instant, Turn)> {
+fn turn(duration: Duration, mut call: impl FnMut() -> Result<()>) -> Result<(Instant, Turn)> {
     let start = Instant::now();
     let mut turn = Turn::start(start + duration);
     loop {
