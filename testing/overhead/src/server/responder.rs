@@ -124,7 +124,7 @@ impl Responder {
         }
     }
 
-    /// Whether a release would answer anything.
+    /// Whether gets wait until they are released.
     pub(crate) fn is_holding(&self) -> bool {
         self.is_holding
     }
@@ -198,19 +198,18 @@ impl Responder {
         let meta = self.meta();
         let is_storage = header.app_proto_id == Plane::Storage.id();
         let names_object = || self.address.find(meta).is_some();
-        let (kind, refusal) =
-            if is_storage && meta.starts_with(b"{\"op\":\"get\"") && names_object() {
-                (Kind::Get, None)
-            } else if is_storage && meta.starts_with(b"{\"op\":\"put\"") {
-                (Kind::Put, None)
-            } else {
-                let is_operation = Operation::decode(header.app_proto_id, meta).is_ok();
-                let refusals = [Reason::UnknownOperation, Reason::NotFound];
-                (Kind::Refused, Some(refusals[usize::from(is_operation)]))
+        let kind = if is_storage && meta.starts_with(b"{\"op\":\"get\"") && names_object() {
+            Kind::Get
+        } else if is_storage && meta.starts_with(b"{\"op\":\"put\"") {
+            Kind::Put
+        } else {
+            let reason = match Operation::decode(header.app_proto_id, meta) {
+                Ok(_) => Reason::NotFound,
+                Err(_) => Reason::UnknownOperation,
             };
-        if let Some(reason) = refusal {
             self.answer_error(header.app_proto_id, header.corr_id, reason)?;
-        }
+            Kind::Refused
+        };
         self.requests.push(Open {
             corr_id: header.corr_id,
             plane: header.app_proto_id,
@@ -374,7 +373,7 @@ mod tests {
     use super::*;
     use ron_app_sdk::oap::hello::HelloRequest;
     use ron_app_sdk::oap::{CallContext, MAX_BODY};
-    use ron_app_sdk::session::{Client, ClientEvent, Request};
+    use ron_app_sdk::session::{Client, ClientEvent, Request, Sent};
     use ron_app_sdk::AddrB3;
     use std::time::Instant;
 
@@ -416,8 +415,8 @@ mod tests {
                 .collect()
         }
 
-        /// Makes a call, and returns its id.
-        fn call(&mut self, operation: &Operation<'_>, body: &[u8]) -> Result<u64> {
+        /// Opens a call: its first frame, and how far that goes.
+        fn begin(&mut self, operation: &Operation<'_>, body: &[u8]) -> (Vec<u8>, Sent) {
             let context = CallContext {
                 deadline_ms: 1000,
                 idem: None,
@@ -433,11 +432,15 @@ mod tests {
                 meta: &meta,
             };
             let mut bytes = Vec::new();
-            let mut sent = self
-                .client
-                .start(7, &request, body.len(), &mut bytes)
-                .unwrap();
+            let sent = self.client.start(7, &request, body.len(), &mut bytes);
+            let sent = sent.unwrap();
             bytes.extend_from_slice(&body[sent.body.clone()]);
+            (bytes, sent)
+        }
+
+        /// Makes a call, and returns its id.
+        fn call(&mut self, operation: &Operation<'_>, body: &[u8]) -> Result<u64> {
+            let (mut bytes, mut sent) = self.begin(operation, body);
             while !sent.is_end {
                 let (corr_id, so_far) = (sent.corr_id, sent.body.end);
                 let client = &mut self.client;
@@ -533,27 +536,9 @@ mod tests {
     #[test]
     fn a_put_that_is_cancelled_halfway_leaves_the_connection_whole() {
         let mut pair = Pair::new(200_000, false);
-        let context = CallContext {
-            deadline_ms: 1000,
-            idem: None,
-            attempt: 1,
-            traceparent: None,
-        };
-        let mut meta = Vec::new();
-        Operation::StoragePut.encode(&context, &mut meta);
-        let request = Request {
-            plane: Plane::Storage,
-            tenant_id: 0,
-            capability: b"",
-            meta: &meta,
-        };
-        let mut bytes = Vec::new();
         let body = pair.object.body.clone();
-        let sent = pair
-            .client
-            .start(7, &request, body.len(), &mut bytes)
-            .unwrap();
-        bytes.extend_from_slice(&body[sent.body]);
+        let (bytes, sent) = pair.begin(&Operation::StoragePut, &body);
+        assert!(!sent.is_end);
         pair.exchange(&bytes).unwrap();
         pair.client.cancel(sent.corr_id);
         pair.exchange(&[]).unwrap();
