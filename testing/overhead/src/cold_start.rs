@@ -7,6 +7,8 @@ use crate::pipe::{Process, Server, ServerOptions};
 use crate::statistics::{median, percentile};
 use ron_app_sdk::{blocking, RonAppSdk, SdkConfig};
 use ron_bare::{Client, Floor, Request, Result};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::CertificateDer;
 use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
@@ -65,7 +67,7 @@ pub(crate) fn run(options: &ColdStartOptions) -> Result<ExitCode> {
     })?;
     let folder = tempfile::tempdir()?;
     let ca = folder.path().join("ca.pem");
-    fs::write(&ca, server.endpoint.certificate_pem())?;
+    fs::write(&ca, &server.endpoint.certificate)?;
     let mut times: Vec<Vec<u32>> = vec![Vec::new(); Kind::ALL.len()];
     for round in 0..=options.rounds {
         for (&kind, times) in Kind::ALL.iter().zip(&mut times) {
@@ -133,7 +135,8 @@ pub(crate) fn start(arguments: &[String]) -> Result<ExitCode> {
     let object = Object::of_len(PAYLOAD);
     let capability = capability()?;
     if kind == Kind::Bare {
-        let tls = ron_bare::pinned_config(Endpoint::decode_certificate(trust)?)?;
+        let certificate = CertificateDer::from_pem_slice(trust.as_bytes())?;
+        let tls = ron_bare::pinned_config(certificate)?;
         let mut client = Client::<Floor>::connect(address.parse()?, &tls)?;
         client.call(&mut Request::get(capability.expose(), object.address))?;
         println!("{REPLIED}");

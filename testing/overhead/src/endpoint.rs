@@ -1,9 +1,8 @@
 //! What a client has to know of the server's process.
 
-use base64::engine::general_purpose::STANDARD;
-use base64::Engine as _;
 use ron_app_sdk::{Capability, Macaroon, SdkConfig};
 use ron_bare::{pinned_config, Result};
+use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::CertificateDer;
 use rustls::ClientConfig;
 use serde::{Deserialize, Serialize};
@@ -21,7 +20,7 @@ pub(crate) struct Endpoint {
     pub(crate) http: Option<SocketAddr>,
     /// gRPC over TLS.
     pub(crate) grpc: Option<SocketAddr>,
-    /// The server's certificate in DER, as base64.
+    /// The server's certificate in PEM.
     pub(crate) certificate: String,
     /// The SHA-256 of its public key, as `tls.pin` takes it.
     pub(crate) pin: String,
@@ -30,23 +29,10 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    /// A certificate in the form that [`Endpoint::certificate`] has.
-    pub(crate) fn decode_certificate(text: &str) -> Result<CertificateDer<'static>> {
-        Ok(STANDARD.decode(text)?.into())
-    }
-
-    /// The server's certificate as a PEM file has it.
-    pub(crate) fn certificate_pem(&self) -> String {
-        let label = "CERTIFICATE-----";
-        format!(
-            "-----BEGIN {label}\n{}\n-----END {label}\n",
-            self.certificate
-        )
-    }
-
     /// TLS settings of the bare clients.
     pub(crate) fn tls(&self) -> Result<Arc<ClientConfig>> {
-        pinned_config(Self::decode_certificate(&self.certificate)?)
+        let certificate = CertificateDer::from_pem_slice(self.certificate.as_bytes())?;
+        pinned_config(certificate)
     }
 
     /// The SDK's settings: its defaults, with one connection.

@@ -12,20 +12,18 @@ mod wire;
 
 use crate::endpoint::Endpoint;
 use crate::object::Object;
-use base64::engine::general_purpose::STANDARD;
-use base64::Engine as _;
-use rcgen::{CertificateParams, KeyPair, PublicKeyData};
+use rcgen::{Certificate, CertificateParams, KeyPair, PublicKeyData};
 use responder::Responder;
 use ron_app_sdk::oap::ALPN;
+use ron_app_sdk::SpkiPin;
 use ron_bare::Result;
 use rustls::crypto::ring;
 use rustls::crypto::ring::cipher_suite::TLS13_AES_128_GCM_SHA256;
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::ServerConfig;
 use sha2::{Digest, Sha256};
-use std::fmt::Write as _;
-use std::io::{self, BufRead, Write as _};
+use std::io::{self, BufRead, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
@@ -66,8 +64,8 @@ pub(crate) fn run(payload: usize, is_holding: bool) -> Result<()> {
         plain,
         http,
         grpc,
-        certificate: STANDARD.encode(&identity.certificate),
-        pin: identity.pin,
+        certificate: identity.certificate.pem(),
+        pin: identity.pin.to_string(),
         payload,
     };
     let mut out = io::stdout();
@@ -146,24 +144,19 @@ fn serve(mut wire: impl ServerWire, served: &Served) -> Result<()> {
 
 /// A certificate with its key, made for this run.
 struct Identity {
-    certificate: CertificateDer<'static>,
+    certificate: Certificate,
     key: PrivateKeyDer<'static>,
-    pin: String,
+    pin: SpkiPin,
 }
 
 impl Identity {
     fn new() -> Result<Self> {
         let key = KeyPair::generate()?;
         let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
-        let certificate = CertificateParams::new(names)?.self_signed(&key)?;
-        let mut pin = "sha256:".to_owned();
-        for byte in Sha256::digest(key.subject_public_key_info()) {
-            write!(pin, "{byte:02x}")?;
-        }
         Ok(Self {
-            certificate: certificate.der().clone(),
+            certificate: CertificateParams::new(names)?.self_signed(&key)?,
+            pin: SpkiPin(Sha256::digest(key.subject_public_key_info()).into()),
             key: PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
-            pin,
         })
     }
 
@@ -175,7 +168,7 @@ impl Identity {
         let mut config = ServerConfig::builder_with_provider(Arc::new(provider))
             .with_protocol_versions(&[&rustls::version::TLS13])?
             .with_no_client_auth()
-            .with_single_cert(vec![self.certificate.clone()], self.key.clone_key())?;
+            .with_single_cert(vec![self.certificate.der().clone()], self.key.clone_key())?;
         config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
         Ok(Arc::new(config))
     }
