@@ -1,8 +1,8 @@
 //! A gateway in a process of its own, so that what is measured in this one is the client alone.
 //!
-//! A program that measures starts itself once more: its `main` begins with [`serve_if_asked`], which serves and returns
-//! true in the copy. The copy ends with its parent, however that ends: its standard input is a pipe that nobody
-//! else holds.
+//! A program that measures starts another one, or itself once more: the `main` of what it starts begins with
+//! [`serve_if_asked`], which there serves and returns true. The gateway ends with its parent, however that ends: its
+//! standard input is a pipe that nobody else holds.
 
 use ron_app_sdk::{Capability, SdkConfig, TlsConfig};
 use ron_gateway::certificates::{Authority, CertificateRequest};
@@ -28,19 +28,12 @@ pub struct GatewayProcess {
 }
 
 impl GatewayProcess {
-    /// Starts this very program once more, with these objects on the edge plane: names without a slash, and bytes.
+    /// Starts a program whose `main` begins with [`serve_if_asked`], with these objects on the edge plane: names
+    /// without a slash, and bytes.
     ///
     /// # Errors
-    /// Where the system makes no folder or process, or the copy does not serve.
-    pub fn start(edge: &[(&str, &[u8])]) -> io::Result<Self> {
-        Self::start_program(&std::env::current_exe()?, edge)
-    }
-
-    /// Starts another program that begins with [`serve_if_asked`].
-    ///
-    /// # Errors
-    /// As [`GatewayProcess::start`].
-    pub fn start_program(program: &Path, edge: &[(&str, &[u8])]) -> io::Result<Self> {
+    /// Where the system makes no folder or process, or the program does not serve.
+    pub fn start(program: &Path, edge: &[(&str, &[u8])]) -> io::Result<Self> {
         let folder = tempfile::tempdir()?;
         let objects = folder.path().join(EDGE);
         std::fs::create_dir(&objects)?;

@@ -26,7 +26,7 @@ fn main() {
 }
 
 fn it_serves_an_edge_object_and_ends_when_it_is_dropped() {
-    let gateway = GatewayProcess::start(&[("object", b"hello")]).unwrap();
+    let gateway = start(&[("object", b"hello")]);
     let sdk = RonAppSdk::new(gateway.config()).unwrap();
     let bytes = sdk.edge_get(gateway.capability(), "/object", None, LIMIT);
     assert_eq!(bytes.unwrap(), "hello");
@@ -58,12 +58,17 @@ fn it_ends_when_its_parent_is_killed() {
 }
 
 fn parent() -> ! {
-    let gateway = GatewayProcess::start(&[]).unwrap();
+    let gateway = start(&[]);
     let mut out = std::io::stdout();
     writeln!(out, "{}", address(&gateway)).unwrap();
     out.flush().unwrap();
     std::thread::sleep(LIMIT);
     std::process::exit(1)
+}
+
+/// Starts this program once more.
+fn start(edge: &[(&str, &[u8])]) -> GatewayProcess {
+    GatewayProcess::start(&std::env::current_exe().unwrap(), edge).unwrap()
 }
 
 fn address(gateway: &GatewayProcess) -> String {

@@ -43,7 +43,7 @@ impl World {
             .iter()
             .map(|(name, body)| (*name, &body[..]))
             .collect();
-        let gateway = GatewayProcess::start_program(program, &edge).unwrap();
+        let gateway = GatewayProcess::start(program, &edge).unwrap();
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         let config = gateway.config();
         let topic = Topic::new("benches").unwrap();
