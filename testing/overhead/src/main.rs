@@ -20,6 +20,8 @@ mod process;
 mod report;
 mod server;
 mod statistics;
+#[cfg(feature = "peers")]
+mod windows;
 
 use clap::{Parser, Subcommand};
 use ron_bare::Result;

@@ -6,6 +6,7 @@ use crate::closed_loop::AsyncClient;
 use crate::endpoint::capability;
 use crate::grpc::{GetReply, GetRequest, PutReply, PutRequest, GET, MAX_MESSAGE, PUT};
 use crate::object::Object;
+use crate::windows;
 use bytes::Bytes;
 use http::uri::PathAndQuery;
 use http::Uri;
@@ -28,9 +29,6 @@ use tonic::Request;
 use tonic_prost::ProstCodec;
 use tower::service_fn;
 
-const STREAM_WINDOW: u32 = 4 * 1024 * 1024;
-const CONNECTION_WINDOW: u32 = 256 * 1024 * 1024;
-
 struct Service {
     channel: Channel,
     token: MetadataValue<Ascii>,
@@ -48,8 +46,8 @@ pub(super) fn contender(runtime: Runtime, task: &Task) -> Result<Box<dyn Contend
     let tls = Arc::new(tls);
     let connector = service_fn(move |_: Uri| connect(server, Arc::clone(&tls)));
     let endpoint = Endpoint::try_from(format!("https://{server}"))?
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW);
+        .initial_stream_window_size(windows::STREAM)
+        .initial_connection_window_size(windows::CONNECTION);
     let channel = runtime.block_on(endpoint.connect_with_connector(connector))?;
     let token = format!("Ron {}", capability()?.expose_base64url().as_str());
     let client = Service {

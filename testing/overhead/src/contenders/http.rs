@@ -5,6 +5,7 @@ use super::{Contender, Task, Work};
 use crate::closed_loop::AsyncClient;
 use crate::endpoint::capability;
 use crate::object::Object;
+use crate::windows;
 use bytes::Bytes;
 use memchr::memmem;
 use reqwest::header::{HeaderMap, HeaderValue, AUTHORIZATION};
@@ -13,11 +14,6 @@ use ron_app_sdk::{AddrB3, IdemKey};
 use ron_bare::Result;
 use std::sync::Arc;
 use tokio::runtime::Runtime;
-
-/// As wide as the server's windows, so that nobody ever waits for one.
-const STREAM_WINDOW: u32 = 4 * 1024 * 1024;
-const CONNECTION_WINDOW: u32 = 256 * 1024 * 1024;
-const FRAME: u32 = 64 * 1024;
 
 struct Http {
     client: reqwest::Client,
@@ -42,9 +38,9 @@ pub(super) fn contender(runtime: Runtime, task: &Task, alpn: &[u8]) -> Result<Bo
         .default_headers(headers)
         .no_proxy()
         .tcp_nodelay(true)
-        .http2_initial_stream_window_size(STREAM_WINDOW)
-        .http2_initial_connection_window_size(CONNECTION_WINDOW)
-        .http2_max_frame_size(FRAME);
+        .http2_initial_stream_window_size(windows::STREAM)
+        .http2_initial_connection_window_size(windows::CONNECTION)
+        .http2_max_frame_size(windows::FRAME);
     let address = task.object.address.to_string();
     let server = task.endpoint.http.ok_or("the server has no HTTP")?;
     let client = Http {

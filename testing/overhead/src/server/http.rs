@@ -2,6 +2,7 @@
 
 use super::grpc;
 use crate::object::Object;
+use crate::windows;
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
@@ -19,12 +20,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
 use tokio_rustls::server::TlsStream;
 use tokio_rustls::TlsAcceptor;
-
-/// Wide enough that nobody ever waits for a window.
-const STREAM_WINDOW: u32 = 4 * 1024 * 1024;
-const CONNECTION_WINDOW: u32 = 256 * 1024 * 1024;
-/// As large as the OAP frames of a body.
-const FRAME: u32 = 64 * 1024;
 
 /// What the object's answers are made of.
 #[derive(Clone)]
@@ -106,9 +101,9 @@ async fn serve(
 fn http2() -> http2::Builder<TokioExecutor> {
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_frame_size(FRAME);
+        .initial_stream_window_size(windows::STREAM)
+        .initial_connection_window_size(windows::CONNECTION)
+        .max_frame_size(windows::FRAME);
     builder
 }
 
