@@ -9,7 +9,7 @@
 //! - [`Buffered`]: rustls' own stream, the usual way;
 //! - [`Plain`]: TCP without TLS.
 //!
-//! Two more are asynchronous: [`Raw`], a TLS stream that one task reads and writes, and [`Tasks`], which many callers
+//! Two more are asynchronous: [`OneTask`], a TLS stream that one task reads and writes, and [`Tasks`], which many callers
 //! share with the help of a task that reads and one that writes, as most clients are made. All of them send [`Frames`].
 //!
 //! ```no_run
@@ -27,8 +27,8 @@ mod buffered;
 mod client;
 mod floor;
 mod frames;
+mod one_task;
 mod plain;
-mod raw;
 mod reply;
 mod request;
 mod tasks;
@@ -38,8 +38,8 @@ pub use buffered::Buffered;
 pub use client::{Client, Wire};
 pub use floor::Floor;
 pub use frames::Frames;
+pub use one_task::OneTask;
 pub use plain::Plain;
-pub use raw::Raw;
 pub use request::Request;
 pub use tasks::Tasks;
 pub use tls::{client_config, pinned_config};

@@ -6,7 +6,7 @@
 use crate::client::{hello, stored_address};
 use crate::reply::verify_whole;
 use crate::request::Request;
-use crate::{raw, Result, BUFFER};
+use crate::{one_task, Result, BUFFER};
 use ron_app_sdk::oap::{split_meta, FrameDecoder, Header, Part};
 use rustls::ClientConfig;
 use std::collections::VecDeque;
@@ -44,7 +44,7 @@ impl Tasks {
     /// # Errors
     /// Where the connection fails.
     pub async fn connect(address: SocketAddr, tls: &Arc<ClientConfig>) -> Result<Self> {
-        let (reader, mut writer) = split(raw::connect(address, tls).await?);
+        let (reader, mut writer) = split(one_task::connect(address, tls).await?);
         writer.write_all(&hello()?).await?;
         writer.flush().await?;
         let open = Arc::new(Mutex::new(Open::default()));

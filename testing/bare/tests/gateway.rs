@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used)]
 
 use ron_app_sdk::{AddrB3, Topic, MAX_BODY};
-use ron_bare::{client_config, pinned_config, Buffered, Client, Floor, Raw, Request, Tasks, Wire};
+use ron_bare::{
+    client_config, pinned_config, Buffered, Client, Floor, OneTask, Request, Tasks, Wire,
+};
 use ron_gateway::certificates::{Authority, CertificateRequest};
 use ron_gateway::{Gateway, GatewayConfig};
 use rustls::ClientConfig;
@@ -93,7 +95,7 @@ fn every_operation_works_over_an_asynchronous_stream() {
     let world = World::new();
     let capability = world.capability();
     world.runtime.block_on(async {
-        let mut client = Raw::connect(world.address(), &world.tls).await.unwrap();
+        let mut client = OneTask::connect(world.address(), &world.tls).await.unwrap();
         for size in SIZES {
             let body = body(size);
             let mut put = Request::put(&capability, &body);

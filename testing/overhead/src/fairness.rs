@@ -70,8 +70,7 @@ pub(crate) fn run(options: &FairnessOptions) -> Result<ExitCode> {
                 percentile(&slice.samples, 50.0) / 1e3,
                 percentile(&slice.samples, 99.0) / 1e3
             );
-            let is_bound = name.text().starts_with("sdk");
-            is_fair &= !is_bound || options.at_most.map_or(true, |limit| ratio <= limit);
+            is_fair &= !name.is_sdk() || options.at_most.map_or(true, |limit| ratio <= limit);
         }
         println!();
     }

@@ -53,7 +53,7 @@ enum Command {
     Serve(pipe::ServerOptions),
     /// Be a process whose memory is measured
     #[command(hide = true)]
-    Remember(memory::RememberOptions),
+    MemoryStep(memory::StepOptions),
 }
 
 fn main() -> ExitCode {
@@ -77,7 +77,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
         Some(Command::Memory(options)) => return memory::run(options),
         Some(Command::Client(options)) => pipe::contend(options)?,
         Some(Command::Serve(options)) => pipe::serve(options)?,
-        Some(Command::Remember(options)) => memory::remember(options)?,
+        Some(Command::MemoryStep(options)) => memory::measure_here(options)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -158,7 +158,7 @@ struct Cell {
 }
 
 /// What a client has done so far.
-struct Contestant {
+struct Measured {
     name: Name,
     client: Client,
     samples: Vec<u32>,
@@ -168,7 +168,7 @@ struct Contestant {
     memory: Memory,
 }
 
-impl Contestant {
+impl Measured {
     fn take(&mut self, mut slice: Slice) {
         slice.samples.sort_unstable();
         self.medians.push(percentile(&slice.samples, 50.0));
@@ -184,9 +184,9 @@ impl Cell {
             core: self.core,
             hold: false,
         })?;
-        let mut contestants = Vec::new();
+        let mut clients = Vec::new();
         for &name in &self.names {
-            contestants.push(Contestant {
+            clients.push(Measured {
                 name,
                 client: Client::start(name, &server, self.work, self.callers, self.core)?,
                 samples: Vec::new(),
@@ -195,28 +195,28 @@ impl Cell {
                 memory: Memory::default(),
             });
         }
-        let count = contestants.len();
+        let count = clients.len();
         // The first round warms everything up. Nobody has the same neighbour before him all the time.
         for round in 0..=rounds {
             for index in 0..count {
                 let forward = (index + round) % count;
                 let index = [forward, count - 1 - forward][round / count % 2];
-                let slice = contestants[index].client.run(turn)?;
+                let slice = clients[index].client.run(turn)?;
                 if round > 0 {
-                    contestants[index].take(slice);
+                    clients[index].take(slice);
                 }
             }
         }
-        for contestant in &mut contestants {
-            contestant.samples.sort_unstable();
-            contestant.memory = contestant.client.memory()?;
+        for one in &mut clients {
+            one.samples.sort_unstable();
+            one.memory = one.client.memory()?;
         }
-        let (floor, _) = contestants.split_first().ok_or("nobody was measured")?;
-        Ok(contestants.iter().map(|one| self.row(one, floor)).collect())
+        let (floor, _) = clients.split_first().ok_or("nobody was measured")?;
+        Ok(clients.iter().map(|one| self.row(one, floor)).collect())
     }
 
-    fn row(&self, one: &Contestant, floor: &Contestant) -> Row {
-        let percentile_us = |one: &Contestant, percent| percentile(&one.samples, percent) / 1e3;
+    fn row(&self, one: &Measured, floor: &Measured) -> Row {
+        let percentile_us = |one: &Measured, percent| percentile(&one.samples, percent) / 1e3;
         let pairs = one.medians.iter().zip(&floor.medians);
         let mut ratios: Vec<f64> = pairs.map(|(one, floor)| one / floor).collect();
         Row {

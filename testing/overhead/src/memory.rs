@@ -40,7 +40,7 @@ enum Step {
 }
 
 #[derive(clap::Args)]
-pub(crate) struct RememberOptions {
+pub(crate) struct StepOptions {
     step: Step,
     #[arg(long)]
     endpoint: String,
@@ -99,7 +99,7 @@ fn step_in_process(step: Step, server: &mut Server, count: usize) -> Result<Chan
     let name = clap::ValueEnum::to_possible_value(&step);
     let name = name.map_or_else(String::new, |name| name.get_name().to_owned());
     let mut process = Process::start(&[
-        "remember".to_owned(),
+        "memory-step".to_owned(),
         name,
         format!("--endpoint={}", serde_json::to_string(&server.endpoint)?),
         format!("--count={count}"),
@@ -113,8 +113,8 @@ fn step_in_process(step: Step, server: &mut Server, count: usize) -> Result<Chan
     Ok(change)
 }
 
-/// Is a process whose memory is measured.
-pub(crate) fn remember(options: &RememberOptions) -> Result<()> {
+/// Does a step in this process, and reports what it took.
+pub(crate) fn measure_here(options: &StepOptions) -> Result<()> {
     let endpoint: Endpoint = serde_json::from_str(&options.endpoint)?;
     let object = Object::of_len(endpoint.payload);
     match options.step {

@@ -124,11 +124,7 @@ fn draw_panel(
     let label_style = TextStyle::from(("sans-serif", 10)).pos(beside);
     for (index, row) in rows.iter().rev().enumerate() {
         let value = (figure.value)(row);
-        let color = if row.client.text().starts_with("sdk") {
-            SDK
-        } else {
-            PEER
-        };
+        let color = if row.client.is_sdk() { SDK } else { PEER };
         let mut bar = Rectangle::new(
             [(0.0, edge(index)), (value, edge(index + 1))],
             color.filled(),

@@ -96,7 +96,15 @@ impl Operation {
 
     /// Whether calls leave messages behind, or need some.
     pub(crate) fn is_of_mailbox(self) -> bool {
-        self.name().starts_with("mailbox_")
+        matches!(
+            self,
+            Self::MailboxSend
+                | Self::MailboxReceive
+                | Self::MailboxRecv
+                | Self::MailboxAck
+                | Self::MailboxNack
+                | Self::MailboxExtend
+        )
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{current_thread, Contender, Task, Work};
 use crate::closed_loop::{alone, driven, Slice, Turn};
 use crate::endpoint::capability;
-use ron_bare::{Client, Raw, Request, Result, Wire};
+use ron_bare::{Client, OneTask, Request, Result, Wire};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
@@ -53,15 +53,15 @@ impl<W: Wire> Contender for Blocking<W> {
 
 struct Alone {
     runtime: Runtime,
-    client: Raw,
+    client: OneTask,
     request: Request,
 }
 
 /// A TLS stream of a current-thread runtime.
-pub(super) fn raw(task: &Task) -> Result<Box<dyn Contender>> {
+pub(super) fn one_task(task: &Task) -> Result<Box<dyn Contender>> {
     let runtime = current_thread()?;
     let tls = task.endpoint.tls()?;
-    let client = runtime.block_on(Raw::connect(task.endpoint.oap, &tls))?;
+    let client = runtime.block_on(OneTask::connect(task.endpoint.oap, &tls))?;
     Ok(Box::new(Alone {
         client,
         request: request(task)?,

@@ -96,6 +96,10 @@ impl Name {
         value.map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
+    pub(crate) const fn is_sdk(self) -> bool {
+        matches!(self, Self::SdkBlocking | Self::SdkAsync | Self::SdkAsyncMt)
+    }
+
     /// Whether it can serve so many callers over one connection.
     pub(crate) const fn serves(self, callers: usize) -> bool {
         !matches!(self, Self::TokioRustls) || callers == 1
@@ -122,7 +126,7 @@ pub(crate) fn connect(name: Name, task: &Task) -> Result<Box<dyn Contender>> {
         Name::Floor => bare::blocking::<ron_bare::Floor>(task, task.endpoint.oap)?,
         Name::PlainTcp => bare::blocking::<ron_bare::Plain>(task, task.endpoint.plain)?,
         Name::RustlsBuffered => bare::blocking::<ron_bare::Buffered>(task, task.endpoint.oap)?,
-        Name::TokioRustls => bare::raw(task)?,
+        Name::TokioRustls => bare::one_task(task)?,
         Name::Tasks => tasks::in_tasks(current_thread()?, task)?,
         Name::TasksMt => tasks::in_tasks(multi_thread()?, task)?,
         Name::TasksBlockOn => tasks::in_threads(multi_thread()?, task)?,

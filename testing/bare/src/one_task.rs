@@ -15,14 +15,14 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::TlsConnector;
 
 /// A client of one connection that makes one call at a time, within a tokio runtime.
-pub struct Raw {
+pub struct OneTask {
     stream: TlsStream<TcpStream>,
     buffer: Box<[u8]>,
     last_corr: u64,
     reply: ReplyReader,
 }
 
-impl Raw {
+impl OneTask {
     /// Connects, and exchanges HELLO.
     ///
     /// # Errors
