@@ -1,6 +1,6 @@
 //! `SdkConfig`: every setting, its default, its environment variable and its range.
 
-mod environment;
+mod keys;
 mod pin;
 
 pub use pin::{SpkiPin, SpkiPinError};

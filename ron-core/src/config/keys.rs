@@ -1,11 +1,139 @@
-//! The settings that the environment gives.
+//! The settings by their names, as the environment and other languages give them.
 
 use super::SdkConfig;
 use crate::error::{ErrorKind, SdkError};
+use std::fmt::Display;
 use std::str::FromStr;
 use std::time::Duration;
 
+/// A setting: its name, and what a text sets.
+struct Key {
+    name: &'static str,
+    set: fn(&mut SdkConfig, &str) -> Result<(), &'static str>,
+}
+
+const KEYS: [Key; 18] = [
+    Key {
+        name: "gateway_addr",
+        set: |config, text| {
+            config.gateway_addr = text.to_owned();
+            Ok(())
+        },
+    },
+    Key {
+        name: "overall_timeout_ms",
+        set: |config, text| millis(text, &mut config.overall_timeout),
+    },
+    Key {
+        name: "timeouts.connect_ms",
+        set: |config, text| millis(text, &mut config.timeouts.connect),
+    },
+    Key {
+        name: "timeouts.read_ms",
+        set: |config, text| millis(text, &mut config.timeouts.read),
+    },
+    Key {
+        name: "timeouts.write_ms",
+        set: |config, text| millis(text, &mut config.timeouts.write),
+    },
+    Key {
+        name: "tls.ca",
+        set: |config, text| {
+            config.tls.ca = Some(text.into());
+            Ok(())
+        },
+    },
+    Key {
+        name: "tls.pin",
+        set: |config, text| {
+            const RULE: &str = "sha256: and 64 hexadecimal digits";
+            config.tls.pin = Some(text.trim().parse().map_err(|_| RULE)?);
+            Ok(())
+        },
+    },
+    Key {
+        name: "pool.max",
+        set: |config, text| number(text, &mut config.pool.max),
+    },
+    Key {
+        name: "backoff.base_ms",
+        set: |config, text| millis(text, &mut config.backoff.base),
+    },
+    Key {
+        name: "backoff.factor",
+        set: |config, text| number(text, &mut config.backoff.factor),
+    },
+    Key {
+        name: "backoff.cap_ms",
+        set: |config, text| millis(text, &mut config.backoff.cap),
+    },
+    Key {
+        name: "backoff.max_attempts",
+        set: |config, text| number(text, &mut config.backoff.max_attempts),
+    },
+    Key {
+        name: "idempotency.enabled",
+        set: |config, text| flag(text, &mut config.idempotency.enabled),
+    },
+    Key {
+        name: "cache.enabled",
+        set: |config, text| flag(text, &mut config.cache.enabled),
+    },
+    Key {
+        name: "cache.max_entries",
+        set: |config, text| number(text, &mut config.cache.max_entries),
+    },
+    Key {
+        name: "cache.max_bytes",
+        set: |config, text| number(text, &mut config.cache.max_bytes),
+    },
+    Key {
+        name: "cache.ttl_ms",
+        set: |config, text| millis(text, &mut config.cache.ttl),
+    },
+    Key {
+        name: "cache.verify_puts",
+        set: |config, text| flag(text, &mut config.cache.verify_puts),
+    },
+];
+
 impl SdkConfig {
+    /// The names of all settings, the same in every language. That of a duration ends with its unit.
+    pub fn keys() -> impl ExactSizeIterator<Item = &'static str> {
+        KEYS.iter().map(|key| key.name)
+    }
+
+    /// The variable of a setting: `RON_SDK_TIMEOUTS_CONNECT_MS` of `timeouts.connect_ms`.
+    pub fn variable(key: &str) -> String {
+        format!("RON_SDK_{}", key.to_uppercase().replace('.', "_"))
+    }
+
+    /// Sets one setting by its name from a text. Its range is checked by [`SdkConfig::validate`].
+    ///
+    /// ```
+    /// use ron_app_sdk::SdkConfig;
+    ///
+    /// let mut config = SdkConfig::default();
+    /// config.set("timeouts.connect_ms", "500")?;
+    /// assert_eq!(config.timeouts.connect.as_millis(), 500);
+    /// # Ok::<(), ron_app_sdk::SdkError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `Config` where there is no such setting, and where it cannot have such a value.
+    pub fn set(&mut self, key: &str, value: &str) -> Result<(), SdkError> {
+        let Some(found) = KEYS.iter().find(|known| known.name == key) else {
+            let known: Vec<&str> = Self::keys().collect();
+            let known = known.join(", ");
+            return Err(invalid(
+                key,
+                format_args!("no such setting; there are {known}"),
+            ));
+        };
+        (found.set)(self, value)
+            .map_err(|rule| invalid(key, format_args!("{value:?} is not {rule}")))
+    }
+
     /// The defaults, with what the environment sets (`RON_SDK_GATEWAY_ADDR`,
     /// `RON_SDK_OVERALL_TIMEOUT_MS`, …; each field names its variable).
     ///
@@ -17,94 +145,45 @@ impl SdkConfig {
         })
     }
 
-    /// [`SdkConfig::from_env`] with another source of variables.
+    /// [`SdkConfig::from_env`] with another source of variables. One that is set to nothing counts as unset.
     pub(crate) fn from_variables(
         lookup: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, SdkError> {
         let mut config = Self::default();
-        let variables = Variables(lookup);
-        variables.text("RON_SDK_GATEWAY_ADDR", |v| config.gateway_addr = v);
-        variables.millis("RON_SDK_OVERALL_TIMEOUT_MS", &mut config.overall_timeout)?;
-        variables.millis("RON_SDK_TIMEOUTS_CONNECT_MS", &mut config.timeouts.connect)?;
-        variables.millis("RON_SDK_TIMEOUTS_READ_MS", &mut config.timeouts.read)?;
-        variables.millis("RON_SDK_TIMEOUTS_WRITE_MS", &mut config.timeouts.write)?;
-        variables.text("RON_SDK_TLS_CA", |v| config.tls.ca = Some(v.into()));
-        if let Some(pin) =
-            variables.parsed("RON_SDK_TLS_PIN", "sha256: and 64 hexadecimal digits")?
-        {
-            config.tls.pin = Some(pin);
+        for key in &KEYS {
+            let variable = Self::variable(key.name);
+            if let Some(value) = lookup(&variable).filter(|value| !value.is_empty()) {
+                (key.set)(&mut config, &value)
+                    .map_err(|rule| invalid(&variable, format_args!("{value:?} is not {rule}")))?;
+            }
         }
-        variables.number("RON_SDK_POOL_MAX", &mut config.pool.max)?;
-        variables.millis("RON_SDK_BACKOFF_BASE_MS", &mut config.backoff.base)?;
-        variables.number("RON_SDK_BACKOFF_FACTOR", &mut config.backoff.factor)?;
-        variables.millis("RON_SDK_BACKOFF_CAP_MS", &mut config.backoff.cap)?;
-        variables.number(
-            "RON_SDK_BACKOFF_MAX_ATTEMPTS",
-            &mut config.backoff.max_attempts,
-        )?;
-        variables.flag(
-            "RON_SDK_IDEMPOTENCY_ENABLED",
-            &mut config.idempotency.enabled,
-        )?;
-        variables.flag("RON_SDK_CACHE_ENABLED", &mut config.cache.enabled)?;
-        variables.number("RON_SDK_CACHE_MAX_ENTRIES", &mut config.cache.max_entries)?;
-        variables.number("RON_SDK_CACHE_MAX_BYTES", &mut config.cache.max_bytes)?;
-        variables.millis("RON_SDK_CACHE_TTL_MS", &mut config.cache.ttl)?;
-        variables.flag("RON_SDK_CACHE_VERIFY_PUTS", &mut config.cache.verify_puts)?;
         config.validate()?;
         Ok(config)
     }
 }
 
-/// Environment variables; one that is set to nothing counts as unset.
-struct Variables<F>(F);
+fn invalid(key: &str, rule: impl Display) -> SdkError {
+    SdkError::invalid(ErrorKind::Config, key, rule)
+}
 
-impl<F: Fn(&str) -> Option<String>> Variables<F> {
-    fn get(&self, name: &str) -> Option<String> {
-        (self.0)(name).filter(|value| !value.is_empty())
-    }
+fn parse<T: FromStr>(text: &str, rule: &'static str, value: &mut T) -> Result<(), &'static str> {
+    *value = text.trim().parse().map_err(|_| rule)?;
+    Ok(())
+}
 
-    fn text(&self, name: &str, set: impl FnOnce(String)) {
-        if let Some(value) = self.get(name) {
-            set(value);
-        }
-    }
+fn number<T: FromStr>(text: &str, number: &mut T) -> Result<(), &'static str> {
+    parse(text, "a number", number)
+}
 
-    fn parsed<T: FromStr>(&self, name: &str, rule: &str) -> Result<Option<T>, SdkError> {
-        let Some(value) = self.get(name) else {
-            return Ok(None);
-        };
-        let parsed = value.trim().parse().map_err(|_| {
-            SdkError::invalid(
-                ErrorKind::Config,
-                name,
-                format_args!("{value:?} is not {rule}"),
-            )
-        })?;
-        Ok(Some(parsed))
-    }
+fn flag(text: &str, flag: &mut bool) -> Result<(), &'static str> {
+    parse(text, "true or false", flag)
+}
 
-    fn number<T: FromStr>(&self, name: &str, number: &mut T) -> Result<(), SdkError> {
-        self.value(name, "a number", number)
-    }
-
-    fn flag(&self, name: &str, flag: &mut bool) -> Result<(), SdkError> {
-        self.value(name, "true or false", flag)
-    }
-
-    fn value<T: FromStr>(&self, name: &str, rule: &str, value: &mut T) -> Result<(), SdkError> {
-        if let Some(parsed) = self.parsed(name, rule)? {
-            *value = parsed;
-        }
-        Ok(())
-    }
-
-    fn millis(&self, name: &str, duration: &mut Duration) -> Result<(), SdkError> {
-        if let Some(millis) = self.parsed(name, "a whole number of milliseconds")? {
-            *duration = Duration::from_millis(millis);
-        }
-        Ok(())
-    }
+fn millis(text: &str, duration: &mut Duration) -> Result<(), &'static str> {
+    let mut millis = 0;
+    parse(text, "a whole number of milliseconds", &mut millis)?;
+    *duration = Duration::from_millis(millis);
+    Ok(())
 }
 
 #[cfg(test)]
@@ -131,6 +210,24 @@ mod tests {
         assert_eq!(
             from(&[("RON_SDK_POOL_MAX", "")]).unwrap(),
             SdkConfig::default()
+        );
+    }
+
+    #[test]
+    fn a_setting_that_there_is_not_is_refused_with_those_that_there_are() {
+        let error = SdkConfig::default().set("pool.min", "1").unwrap_err();
+        let text = error.to_string();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(text.contains("pool.min: no such setting"), "{text}");
+        for key in SdkConfig::keys() {
+            assert!(text.contains(key), "{key}: {text}");
+        }
+        let error = SdkConfig::default().set("pool.max", "many").unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains(r#"pool.max: "many" is not a number"#),
+            "{error}"
         );
     }
 
