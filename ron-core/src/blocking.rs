@@ -1,5 +1,7 @@
 //! `blocking::RonAppSdk`, the face of the SDK for threads: no runtime, no hop to another thread.
 
+pub use crate::interrupt::interruptible;
+
 use crate::call::{CallReport, CallSettings, Core, Plain, PlaneCall, Report, Reported, Running};
 use crate::config::SdkConfig;
 use crate::operations::operations;

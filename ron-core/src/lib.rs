@@ -28,6 +28,7 @@ mod index;
 #[cfg(feature = "internals")]
 #[doc(hidden)]
 pub mod internals;
+mod interrupt;
 pub mod mailbox;
 mod operations;
 mod planes;

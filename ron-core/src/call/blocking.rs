@@ -2,6 +2,7 @@
 
 use super::{call_end, CallReport, Conclusion, Core, PlaneCall, Running};
 use crate::error::SdkError;
+use crate::interrupt::Interrupt;
 use crate::stats::ClientStats;
 use crate::transport::blocking::{thread_waker, BlockingTransport};
 use std::task::{Poll, Waker};
@@ -76,9 +77,14 @@ fn wait_for_token<C: PlaneCall>(running: &mut Running<'_, C>) -> Result<(), SdkE
         let mut waiter = running.waiter();
         let deadline = running.policy.deadline();
         let left = deadline.saturating_duration_since(Instant::now());
-        park_until(left, |waker| match waiter.poll_cut_off(waker) {
-            Poll::Ready(()) => Poll::Ready(Err(SdkError::closed())),
-            Poll::Pending => wanted.poll(waker),
+        park_until(left, |waker| {
+            if let Err(interrupted) = Interrupt::here().check() {
+                return Poll::Ready(Err(interrupted));
+            }
+            match waiter.poll_cut_off(waker) {
+                Poll::Ready(()) => Poll::Ready(Err(SdkError::closed())),
+                Poll::Pending => wanted.poll(waker),
+            }
         })
     };
     running.take_token(answer)
@@ -87,10 +93,11 @@ fn wait_for_token<C: PlaneCall>(running: &mut Running<'_, C>) -> Result<(), SdkE
 /// Waits for the next attempt, unless the client is closed meanwhile.
 fn pause<C: PlaneCall>(running: &Running<'_, C>, after: Duration) -> Result<(), SdkError> {
     let mut waiter = running.waiter();
-    match park_until(after, |waker| waiter.poll_cut_off(waker)) {
-        Some(()) => Err(running.cut_off()),
-        None => Ok(()),
-    }
+    let ended = park_until(after, |waker| match Interrupt::here().check() {
+        Err(interrupted) => Poll::Ready(running.final_error(interrupted, None)),
+        Ok(()) => waiter.poll_cut_off(waker).map(|()| running.cut_off()),
+    });
+    ended.map_or(Ok(()), Err)
 }
 
 /// Parks the thread until `poll` is ready; `None` where `limit` was over first.
@@ -104,6 +111,6 @@ fn park_until<T>(limit: Duration, mut poll: impl FnMut(&Waker) -> Poll<T>) -> Op
         if left.is_zero() {
             return None;
         }
-        thread::park_timeout(left);
+        thread::park_timeout(Interrupt::here().slice(left));
     }
 }

@@ -310,7 +310,11 @@ impl<C: PlaneCall> Running<'_, C> {
     ) -> Result<(), SdkError> {
         let failure = match answer {
             Some(Ok(token)) => return self.use_token(token),
-            Some(Err(error)) if error.kind() == ErrorKind::Closed => error,
+            Some(Err(error))
+                if matches!(error.kind(), ErrorKind::Closed | ErrorKind::Cancelled) =>
+            {
+                error
+            }
             Some(Err(error)) => match self.expired.take() {
                 Some((expired, _)) => expired.with_source(error),
                 None => error,

@@ -9,7 +9,9 @@ use super::socket::{ThreadSocket, RECEIVE};
 use super::{resolve, Dialer};
 use crate::config::SdkConfig;
 use crate::error::SdkError;
+use crate::interrupt::Interrupt;
 use crate::oap::hello::HelloRequest;
+use crate::oap::Executed;
 use crate::retry::Random;
 use crate::stats::ClientStats;
 use std::io;
@@ -91,7 +93,10 @@ impl BlockingTransport {
                     return super::finish_dial(&self.dialer, permit, dialed, fallback);
                 }
                 Acquired::Wait(until) => {
-                    thread::park_timeout(until.min(deadline).saturating_duration_since(*now));
+                    let interrupt = Interrupt::here();
+                    interrupt.check()?;
+                    let left = until.min(deadline).saturating_duration_since(*now);
+                    thread::park_timeout(interrupt.slice(left));
                     *now = Instant::now();
                 }
                 Acquired::Failed(failure) => return Err(failure),
@@ -161,7 +166,12 @@ fn drive(
                 if is_sent && !mem::replace(&mut has_waited, true) {
                     exchange.content.while_waiting();
                 }
-                let limit = until.saturating_duration_since(now);
+                let interrupt = Interrupt::here();
+                if let Err(interrupted) = interrupt.check() {
+                    let executed = [Executed::No, Executed::Unknown][usize::from(is_sent)];
+                    return Err(interrupted.with_executed(executed).into());
+                }
+                let limit = interrupt.slice(until.saturating_duration_since(now));
                 let can_receive = read && !write && limit > RECEIVE;
                 match can_receive.then(|| ticket.receive()) {
                     Some(Receive::Done(bytes)) => received = Some(bytes),
