@@ -12,6 +12,7 @@
 //! again is decided beside them, in pure code.
 
 pub mod blocking;
+pub mod completion;
 pub mod oap;
 pub mod session;
 

@@ -1,0 +1,373 @@
+//! A queue of completions: how calls reach a host that has an event loop of its own, such as C, Python or Node.
+//!
+//! The host starts calls and goes on; what comes of them is put into its queue, which wakes it once per batch: by a
+//! file descriptor that becomes readable, or by a callback. A host makes one queue per event loop.
+
+mod notify;
+
+use crate::error::{ErrorKind, SdkError};
+use crate::oap::Executed;
+use crate::process::Origin;
+use crate::runtime::SharedRuntime;
+use notify::Notify;
+use rustc_hash::FxHashMap;
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::Future;
+use std::mem;
+#[cfg(unix)]
+use std::os::fd::BorrowedFd;
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
+use std::time::{Duration, Instant};
+use tokio::task::AbortHandle;
+
+/// Calls of one queue that are open, or whose completion has not been taken.
+const MAX_CALLS: usize = 65_536;
+
+/// The number of a call in its queue. Counted from 1 and never used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CallId(u64);
+
+impl CallId {
+    /// The id with this number, which may or may not be a call's.
+    pub const fn from_number(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// The number.
+    pub const fn number(self) -> u64 {
+        self.0
+    }
+}
+
+/// What came of a call.
+#[derive(Debug)]
+pub struct Completion<T> {
+    /// The call's number.
+    pub id: CallId,
+    /// Its result. That of a cancelled call is an error of the kind `Cancelled`.
+    pub result: Result<T, SdkError>,
+}
+
+/// Calls that are on their way, and the completions of those that have ended: exactly one for each.
+///
+/// Clones are the same queue, which threads may share. After a fork, a child's uses of its parent's queue fail as
+/// `ForkDetected`.
+///
+/// ```
+/// # fn example(sdk: ron_app_sdk::RonAppSdk, capability: ron_app_sdk::Capability)
+/// # -> Result<(), ron_app_sdk::SdkError> {
+/// use ron_app_sdk::completion::CompletionQueue;
+/// use ron_app_sdk::AddrB3;
+///
+/// let queue = CompletionQueue::with_descriptor()?;
+/// let call = queue.submit(async move { sdk.with(&capability).storage_get(AddrB3::of(b"hello")).await })?;
+/// queue.wait(None)?;
+/// for completion in queue.take(64)? {
+///     assert_eq!(completion.id, call);
+///     println!("{} bytes", completion.result?.len());
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub struct CompletionQueue<T>(Arc<Shared<T>>);
+
+struct Shared<T> {
+    origin: Origin,
+    notify: Notify,
+    state: Mutex<State<T>>,
+    /// Somebody waits for a completion, or for the end of all calls.
+    changed: Condvar,
+}
+
+struct State<T> {
+    last_id: u64,
+    /// `None` while the call is polled for the first time.
+    open: FxHashMap<u64, Option<AbortHandle>>,
+    ended: VecDeque<Completion<T>>,
+    /// The host has been told since it last took everything.
+    is_notified: bool,
+    is_closed: bool,
+    /// From the first call on.
+    runtime: Option<Arc<SharedRuntime>>,
+}
+
+impl<T: Send + 'static> CompletionQueue<T> {
+    /// A queue with a file descriptor, which is readable while there are completions.
+    ///
+    /// # Errors
+    /// `Internal` where the system has no descriptor left.
+    #[cfg(unix)]
+    pub fn with_descriptor() -> Result<Self, SdkError> {
+        Ok(Self::new(Notify::descriptor()?))
+    }
+
+    /// A queue that calls `wake` when there are completions, once until they are all taken. It is called from the
+    /// SDK's own thread and from those that submit calls; it must neither block nor use the queue.
+    pub fn with_callback(wake: impl Fn() + Send + Sync + 'static) -> Self {
+        Self::new(Notify::Callback(Box::new(wake)))
+    }
+
+    fn new(notify: Notify) -> Self {
+        Self(Arc::new(Shared {
+            origin: Origin::here(),
+            notify,
+            state: Mutex::new(State {
+                last_id: 0,
+                open: FxHashMap::default(),
+                ended: VecDeque::new(),
+                is_notified: false,
+                is_closed: false,
+                runtime: None,
+            }),
+            changed: Condvar::new(),
+        }))
+    }
+
+    /// The descriptor, of a queue that has one.
+    #[cfg(unix)]
+    pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        match &self.0.notify {
+            Notify::Descriptor(descriptor) => Some(descriptor.as_fd()),
+            Notify::Callback(_) => None,
+        }
+    }
+
+    /// Starts a call. It is polled at once, by this thread, so that its request leaves without waiting for another
+    /// one; after that, the SDK's own thread goes on with it.
+    ///
+    /// # Errors
+    /// `Busy` where 65,536 calls are open or not taken, `Closed` after [`CompletionQueue::close`], `ForkDetected`,
+    /// and `Internal` where there can be no thread. The call has no completion then.
+    pub fn submit<F>(&self, call: F) -> Result<CallId, SdkError>
+    where
+        F: Future<Output = Result<T, SdkError>> + Send + 'static,
+    {
+        let (id, runtime) = self.0.begin()?;
+        let open = Open {
+            shared: Arc::clone(&self.0),
+            id,
+            is_ended: false,
+        };
+        let mut task = Box::pin(async move {
+            // Captured whole: whatever happens to the task, its call has a completion.
+            let mut open = open;
+            let result = call.await;
+            open.end(result);
+        });
+        let handle = runtime.handle();
+        let first = {
+            let _entered = handle.enter();
+            let mut context = Context::from_waker(&NOBODY);
+            catch_unwind(AssertUnwindSafe(|| task.as_mut().poll(&mut context)))
+        };
+        if let Ok(Poll::Pending) = first {
+            // Locked, so that it does not end before it can be found.
+            let mut state = self.0.lock();
+            if state.is_closed {
+                drop(state);
+                drop(task);
+            } else {
+                let handle = handle.spawn(task).abort_handle();
+                state.open.insert(id, Some(handle));
+            }
+        }
+        Ok(CallId(id))
+    }
+
+    /// Cancels a call, at the gateway too. Whether it was still open; its completion comes either way.
+    ///
+    /// # Errors
+    /// `ForkDetected`.
+    pub fn cancel(&self, id: CallId) -> Result<bool, SdkError> {
+        self.0.origin.check()?;
+        let handle = self.0.lock().open.get(&id.0).cloned();
+        let is_open = handle.is_some();
+        if let Some(handle) = handle.flatten() {
+            handle.abort();
+        }
+        Ok(is_open)
+    }
+
+    /// Takes up to `most` completions, in the order in which calls have ended, without waiting.
+    ///
+    /// # Errors
+    /// `ForkDetected`.
+    pub fn take(&self, most: usize) -> Result<VecDeque<Completion<T>>, SdkError> {
+        self.0.origin.check()?;
+        let mut state = self.0.lock();
+        if most < state.ended.len() {
+            return Ok(state.ended.drain(..most).collect());
+        }
+        // Cleared before the lock goes: what ends afterwards tells the host anew.
+        if mem::take(&mut state.is_notified) {
+            self.0.notify.clear();
+        }
+        Ok(mem::take(&mut state.ended))
+    }
+
+    /// Waits until there are completions; without a limit for as long as it takes. Whether there are some.
+    ///
+    /// # Errors
+    /// `ForkDetected`.
+    pub fn wait(&self, limit: Option<Duration>) -> Result<bool, SdkError> {
+        self.0.origin.check()?;
+        let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
+        let state = self
+            .0
+            .wait(deadline, |state| !state.ended.is_empty() || state.is_closed);
+        Ok(!state.ended.is_empty())
+    }
+
+    /// Calls that have not ended.
+    pub fn open_calls(&self) -> usize {
+        if self.0.origin.is_here() {
+            self.0.lock().open.len()
+        } else {
+            0
+        }
+    }
+
+    /// Takes no more calls, cancels those that are open, and waits until none of them is at work: what they have
+    /// borrowed is not touched any more. Their completions can be taken.
+    pub fn close(&self) {
+        self.0.close();
+    }
+}
+
+impl<T> Clone for CompletionQueue<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> fmt::Debug for CompletionQueue<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CompletionQueue").finish_non_exhaustive()
+    }
+}
+
+impl<T> Shared<T> {
+    /// Counts a call in.
+    fn begin(&self) -> Result<(u64, Arc<SharedRuntime>), SdkError> {
+        self.origin.check()?;
+        let mut state = self.lock();
+        if state.is_closed {
+            let message = "the completion queue has been closed";
+            return Err(SdkError::new(ErrorKind::Closed, message));
+        }
+        if state.open.len() + state.ended.len() >= MAX_CALLS {
+            let message = format!("{MAX_CALLS} calls of this queue are open or not taken already");
+            return Err(SdkError::new(ErrorKind::Busy, message));
+        }
+        let runtime = match &state.runtime {
+            Some(runtime) => Arc::clone(runtime),
+            None => Arc::clone(state.runtime.insert(SharedRuntime::get()?)),
+        };
+        state.last_id += 1;
+        let id = state.last_id;
+        state.open.insert(id, None);
+        Ok((id, runtime))
+    }
+
+    fn end(&self, id: u64, result: Result<T, SdkError>) {
+        let mut state = self.lock();
+        state.open.remove(&id);
+        let id = CallId(id);
+        state.ended.push_back(Completion { id, result });
+        let is_news = !mem::replace(&mut state.is_notified, true);
+        drop(state);
+        if is_news {
+            self.notify.tell();
+        }
+        self.changed.notify_all();
+    }
+
+    fn close(&self) {
+        if !self.origin.is_here() {
+            return;
+        }
+        let handles: Vec<AbortHandle> = {
+            let mut state = self.lock();
+            state.is_closed = true;
+            state.open.values().flatten().cloned().collect()
+        };
+        self.changed.notify_all();
+        handles.iter().for_each(AbortHandle::abort);
+        drop(self.wait(None, |state| state.open.is_empty()));
+    }
+
+    fn wait(
+        &self,
+        deadline: Option<Instant>,
+        is_enough: impl Fn(&State<T>) -> bool,
+    ) -> MutexGuard<'_, State<T>> {
+        let mut state = self.lock();
+        while !is_enough(&state) {
+            let waited = match deadline {
+                None => self.changed.wait(state),
+                Some(deadline) => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return state;
+                    }
+                    let waited = self.changed.wait_timeout(state, left);
+                    waited
+                        .map(|(state, _)| state)
+                        .map_err(|poison| PoisonError::new(poison.into_inner().0))
+                }
+            };
+            state = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+        state
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        // Nothing in here panics halfway through a change.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A call that owes its queue a completion.
+struct Open<T> {
+    shared: Arc<Shared<T>>,
+    id: u64,
+    is_ended: bool,
+}
+
+impl<T> Open<T> {
+    fn end(&mut self, result: Result<T, SdkError>) {
+        self.is_ended = true;
+        self.shared.end(self.id, result);
+    }
+}
+
+impl<T> Drop for Open<T> {
+    fn drop(&mut self) {
+        // A child of the process has its copy of the call only.
+        if self.is_ended || !self.shared.origin.is_here() {
+            return;
+        }
+        let error = if thread::panicking() {
+            SdkError::new(ErrorKind::Internal, "the call panicked")
+        } else {
+            SdkError::new(ErrorKind::Cancelled, "the call was cancelled")
+        };
+        self.end(Err(error.with_executed(Executed::Unknown)));
+    }
+}
+
+/// For a first poll, after which another one follows in any case.
+static NOBODY: LazyLock<Waker> = LazyLock::new(|| {
+    struct Nobody;
+    impl Wake for Nobody {
+        fn wake(self: Arc<Self>) {}
+    }
+    Arc::new(Nobody).into()
+});
+
+#[cfg(test)]
+mod tests;
