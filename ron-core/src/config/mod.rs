@@ -56,6 +56,10 @@ pub enum Transport {
     /// TCP with TLS 1.3.
     #[default]
     Tls,
+    /// Not at all: calls are answered within the process, for the benches of this project.
+    #[cfg(feature = "internals")]
+    #[doc(hidden)]
+    Echo,
 }
 
 /// Limits within a call, each 10 ms to 10 min; the call's own limit bounds them all.

@@ -8,6 +8,8 @@
 pub(crate) mod asynchronous;
 pub(crate) mod blocking;
 mod connection;
+#[cfg(feature = "internals")]
+mod echo;
 pub(crate) mod endpoint;
 mod outgoing;
 mod pool;

@@ -101,6 +101,8 @@ impl State {
         }
         let corr_id = sent.corr_id;
         let body = &exchange.content.body()[sent.body.clone()];
+        #[cfg(feature = "internals")]
+        crate::internals::note_sealed(body);
         let is_small = body.len() <= COPIED_BODY;
         if is_small {
             self.plaintext.extend_from_slice(body);
