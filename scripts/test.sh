@@ -9,7 +9,7 @@ docs() {
 }
 
 release_build() {
-    cargo build --quiet --release --locked -p ron-gateway -p quickstart -p worker -p ron-overhead -p ron-time-gate -p gwsmoke
+    cargo build --quiet --release --locked -p ron-gateway -p quickstart -p worker -p ron-overhead -p ron-time-gate -p gwsmoke -p ron-conformance
 }
 
 against_gateway() {
@@ -51,6 +51,12 @@ time_gate() {
     against_gateway scripts/interleave.py target/release/ron-time-gate target/release/ron-time-gate target/perf/try --rounds 1
 }
 
+# The agents of all languages; each adds its own.
+conformance() {
+    local program=target/release/ron-conformance
+    "$program" run --agent "$program agent async" --agent "$program agent blocking"
+}
+
 demo() {
     make --no-print-directory demo
 }
@@ -75,6 +81,7 @@ stage 'release build' release_build
 stage 'demo' demo
 stage 'smoke' smoke
 stage 'worker' against_gateway target/release/worker
+stage 'conformance' conformance
 stage 'independent client' against_gateway python3 testing/independent-client/oap_client.py
 stage 'overhead' overhead
 stage 'time gate' time_gate

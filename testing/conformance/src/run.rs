@@ -1,0 +1,136 @@
+//! One scenario, made by one agent.
+
+use crate::agent::Agent;
+use crate::protocol::{body, body_text, Line};
+use crate::scenario::{Scenario, Step};
+use crate::world::World;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::thread;
+use std::time::Duration;
+
+/// Texts that earlier steps have brought.
+type Saved = BTreeMap<String, String>;
+
+/// Whether everything was as it had to be; the error says what was not.
+pub(crate) fn run(scenario: &Scenario, agent: &mut Agent) -> Result<(), String> {
+    let mut world = World::start(&scenario.gateway)?;
+    world.arm(&scenario.faults)?;
+    let mut client = world.client();
+    for (key, value) in &scenario.client {
+        let name = format!("config.{key}");
+        client.fields.retain(|(known, _)| *known != name);
+        if !value.is_null() {
+            client = client.with(name, text(value, &Saved::new())?);
+        }
+    }
+    let made = agent.ask(&client)?;
+    if made.verb != "ok" {
+        return Err(format!("no client: {made}"));
+    }
+    let mut saved = Saved::new();
+    for (index, step) in scenario.steps.iter().enumerate() {
+        let told = |error| format!("step {} ({}): {error}", index + 1, step.verb);
+        make(step, agent, &mut world, &mut saved).map_err(told)?;
+    }
+    world.check(&scenario.gateway_saw)
+}
+
+fn make(
+    step: &Step,
+    agent: &mut Agent,
+    world: &mut World,
+    saved: &mut Saved,
+) -> Result<(), String> {
+    match &*step.verb {
+        "faults" => return world.arm(&step.faults),
+        "stop_gateway" => {
+            world.stop();
+            return Ok(());
+        }
+        "wait" => {
+            let ms = step.with.get("ms").and_then(Value::as_u64);
+            thread::sleep(Duration::from_millis(ms.ok_or("no ms")?));
+            return Ok(());
+        }
+        _ => {}
+    }
+    let mut request = Line::new(&step.verb);
+    for (name, value) in &step.with {
+        request = request.with(name, text(value, saved)?);
+    }
+    let reply = agent.ask(&request)?;
+    let (verb, expected) = match (&step.ok, &step.error) {
+        (Some(expected), None) => ("ok", expected),
+        (None, Some(expected)) => ("error", expected),
+        _ => return Err("a step has either ok or error".to_owned()),
+    };
+    if reply.verb != verb {
+        return Err(format!("not {verb} but: {reply}"));
+    }
+    for (name, value) in expected {
+        check(name, value, reply.get(name), saved)
+            .map_err(|error| format!("{error} in: {reply}"))?;
+    }
+    for (variable, field) in &step.save {
+        let found = reply
+            .get(field)
+            .ok_or_else(|| format!("no {field} in: {reply}"))?;
+        saved.insert(variable.clone(), found.to_owned());
+    }
+    Ok(())
+}
+
+/// A value as text. That of a text that begins with `$` is what was saved under the rest of it.
+fn text(value: &Value, saved: &Saved) -> Result<String, String> {
+    match value {
+        Value::String(text) => match text.strip_prefix('$') {
+            Some(variable) => saved
+                .get(variable)
+                .cloned()
+                .ok_or_else(|| format!("{text} was not saved")),
+            None => Ok(text.clone()),
+        },
+        Value::Number(_) | Value::Bool(_) => Ok(value.to_string()),
+        _ => Err(format!("neither text nor number nor truth: {value}")),
+    }
+}
+
+fn check(name: &str, expected: &Value, found: Option<&str>, saved: &Saved) -> Result<(), String> {
+    let wrong = || Err(format!("{name} is {found:?} instead of {expected}"));
+    if let Value::Object(rule) = expected {
+        for (rule, value) in rule {
+            let number = found.and_then(|found| found.parse::<f64>().ok());
+            let holds = match (&**rule, value) {
+                ("contains", Value::String(part)) => {
+                    found.is_some_and(|found| found.contains(part.as_str()))
+                }
+                ("absent", Value::Bool(absent)) => found.is_none() == *absent,
+                ("one_of", Value::Array(texts)) => {
+                    let mut texts = texts.iter().filter_map(Value::as_str);
+                    texts.any(|text| found == Some(text))
+                }
+                ("at_least", limit) => number >= limit.as_f64() && number.is_some(),
+                ("at_most", limit) => number <= limit.as_f64() && number.is_some(),
+                _ => return Err(format!("{name}: no such rule: {rule}")),
+            };
+            if !holds {
+                return wrong();
+            }
+        }
+        return Ok(());
+    }
+    let text = text(expected, saved)?;
+    // Bodies have more than one way to be written.
+    let is_body = name == "body" || name.ends_with(".body");
+    let text = if is_body {
+        body_text(&body(&text)?)
+    } else {
+        text
+    };
+    if found == Some(&*text) {
+        Ok(())
+    } else {
+        wrong()
+    }
+}

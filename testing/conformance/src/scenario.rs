@@ -1,0 +1,94 @@
+//! Scenarios as they are written down: see the folder's README.
+
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// What is done, and what has to come of it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Scenario {
+    pub(crate) name: String,
+    /// What an agent has to be able to do besides calls.
+    #[serde(default)]
+    pub(crate) needs: Vec<String>,
+    #[serde(default)]
+    pub(crate) gateway: GatewaySettings,
+    /// What the gateway injects from the beginning.
+    #[serde(default)]
+    pub(crate) faults: Vec<Value>,
+    /// Settings of the client, by their names.
+    #[serde(default)]
+    pub(crate) client: BTreeMap<String, Value>,
+    pub(crate) steps: Vec<Step>,
+    #[serde(default)]
+    pub(crate) gateway_saw: Effects,
+}
+
+/// How the gateway is started.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct GatewaySettings {
+    /// Objects of the edge plane: paths without a slash at their beginning, and bodies.
+    #[serde(default)]
+    pub(crate) edge: BTreeMap<String, String>,
+    /// Of the client's capability.
+    #[serde(default)]
+    pub(crate) caveats: Vec<String>,
+    pub(crate) max_deliveries: Option<u32>,
+}
+
+/// One call, or something else that happens.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Step {
+    #[serde(rename = "do")]
+    pub(crate) verb: String,
+    #[serde(default)]
+    pub(crate) with: BTreeMap<String, Value>,
+    /// What the result has to say.
+    pub(crate) ok: Option<BTreeMap<String, Value>>,
+    /// What the error has to say.
+    pub(crate) error: Option<BTreeMap<String, Value>>,
+    /// Fields of the result that later steps use, by the names that they give them.
+    #[serde(default)]
+    pub(crate) save: BTreeMap<String, String>,
+    /// Of the step `faults`: what the gateway injects from now on.
+    #[serde(default)]
+    pub(crate) faults: Vec<Value>,
+}
+
+/// What has happened at the gateway in the end.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Effects {
+    pub(crate) effects: Option<u64>,
+    pub(crate) most_effects_of_one_key: Option<u64>,
+    pub(crate) faults: Option<u64>,
+}
+
+/// All scenarios of a folder, in the order of the files' names.
+pub(crate) fn read(folder: &Path) -> Result<Vec<Scenario>, String> {
+    let read =
+        std::fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let mut files: Vec<_> = read.flatten().map(|entry| entry.path()).collect();
+    files.retain(|file| {
+        file.extension()
+            .is_some_and(|extension| extension == "json")
+    });
+    files.sort();
+    let mut scenarios: Vec<Scenario> = Vec::new();
+    for file in files {
+        let told = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
+        let text = std::fs::read_to_string(&file).map_err(|error| told(&error))?;
+        let read: Vec<Scenario> = serde_json::from_str(&text).map_err(|error| told(&error))?;
+        for scenario in read {
+            if scenarios.iter().any(|known| known.name == scenario.name) {
+                return Err(told(&format_args!("{} is there twice", scenario.name)));
+            }
+            scenarios.push(scenario);
+        }
+    }
+    Ok(scenarios)
+}
