@@ -1,0 +1,366 @@
+//! `AsyncClient`: what `AsyncRonAppSdk`, which is written in Python, is made of. Each operation starts a call and returns
+//! its id; what comes of it is in the queue.
+
+use crate::arguments::{expected, idempotency_key, mail, name, receive, Payload, Range, Time};
+use crate::blocking::CLOSE;
+use crate::capability::Source;
+use crate::error::{exception, invalid};
+use crate::mailbox::LeaseOf;
+use crate::queue::{CompletionQueue, Output};
+use crate::settings::Settings;
+use crate::values::ClientStats;
+use futures_util::FutureExt;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use ron_app_sdk::{Address, Calls, CapabilitySource, IdemKey, RonAppSdk as Client};
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// A client whose calls end in a queue.
+#[pyclass(frozen, module = "ron_app_sdk._native")]
+pub(crate) struct AsyncClient {
+    client: Client,
+    capability: Option<CapabilitySource>,
+    gateway_addr: String,
+}
+
+/// What one call is made with.
+struct Call {
+    client: Client,
+    capability: CapabilitySource,
+    timeout: Option<Time>,
+}
+
+impl Call {
+    fn calls(&self) -> Calls<'_> {
+        let calls = self.client.with(&self.capability);
+        match self.timeout {
+            Some(Time(limit)) => calls.timeout(limit),
+            None => calls,
+        }
+    }
+
+    fn keyed(&self, key: Option<IdemKey>) -> Calls<'_> {
+        match key {
+            Some(key) => self.calls().idempotency_key(key),
+            None => self.calls(),
+        }
+    }
+}
+
+impl AsyncClient {
+    fn with_settings(py: Python<'_>, settings: Settings) -> PyResult<Self> {
+        let Settings { config, capability } = settings;
+        let gateway_addr = config.gateway_addr.clone();
+        // It waits for nothing.
+        match Client::new(config).now_or_never() {
+            Some(Ok(client)) => Ok(Self {
+                client,
+                capability,
+                gateway_addr,
+            }),
+            Some(Err(error)) => Err(exception(py, &error)),
+            None => Err(invalid(py, "settings", "the client is not ready at once")),
+        }
+    }
+
+    fn call(
+        &self,
+        py: Python<'_>,
+        capability: Option<Source>,
+        timeout: Option<Time>,
+    ) -> PyResult<Call> {
+        Ok(Call {
+            capability: Source::or_default(py, capability, self.capability.as_ref())?,
+            client: self.client.clone(),
+            timeout,
+        })
+    }
+}
+
+#[pymethods]
+impl AsyncClient {
+    #[new]
+    #[pyo3(signature = (capability, timeout, settings))]
+    fn new(
+        py: Python<'_>,
+        capability: Option<Source>,
+        timeout: Option<Time>,
+        settings: &Bound<'_, PyDict>,
+    ) -> PyResult<Self> {
+        Self::with_settings(
+            py,
+            Settings::of_arguments(py, capability, timeout, Some(settings))?,
+        )
+    }
+
+    #[staticmethod]
+    fn from_env(
+        py: Python<'_>,
+        capability: Option<Source>,
+        timeout: Option<Time>,
+        settings: &Bound<'_, PyDict>,
+    ) -> PyResult<Self> {
+        Self::with_settings(
+            py,
+            Settings::of_environment(py, capability, timeout, Some(settings))?,
+        )
+    }
+
+    fn storage_put(
+        &self,
+        py: Python<'_>,
+        queue: &CompletionQueue,
+        body: Payload,
+        capability: Option<Source>,
+        timeout: Option<Time>,
+        idempotency_key: Option<&str>,
+    ) -> PyResult<u64> {
+        let key = self::idempotency_key(py, idempotency_key)?;
+        let (call, body) = (self.call(py, capability, timeout)?, body.into_bytes());
+        queue.submit(py, async move {
+            let address = call.keyed(key).storage_put(body).await;
+            address.map(Output::Address)
+        })
+    }
+
+    fn storage_get(
+        &self,
+        py: Python<'_>,
+        queue: &CompletionQueue,
+        address: &str,
+        capability: Option<Source>,
+        timeout: Option<Time>,
+    ) -> PyResult<u64> {
+        let (call, address) = (self.call(py, capability, timeout)?, Address::from(address));
+        queue.submit(py, async move {
+            call.calls().storage_get(address).await.map(Output::Bytes)
+        })
+    }
+
+    fn storage_get_range(
+        &self,
+        py: Python<'_>,
+        queue: &CompletionQueue,
+        address: &str,
+        byte_range: Range,
+        capability: Option<Source>,
+        timeout: Option<Time>,
+    ) -> PyResult<u64> {
+        let (call, address) = (self.call(py, capability, timeout)?, Address::from(address));
+        queue.submit(py, async move {
+            let part = call.calls().storage_get_range(address, byte_range.0).await;
+            part.map(Output::Range)
+        })
+    }
+
+    fn storage_head(
+        &self,
+        py: Python<'_>,
+        queue: &CompletionQueue,
+        address: &str,
+        capability: Option<Source>,
+        timeout: Option<Time>,
+    ) -> PyResult<u64> {
+        let (call, address) = (self.call(py, capability, timeout)?, Address::from(address));
+        queue.submit(py, async move {
+            call.calls().storage_head(address).await.map(Output::Info)
+        })
+    }
+
+    fn edge_get(
+        &self,
+        py: Python<'_>,
+        queue: &CompletionQueue,
+        path: String,
+        byte_range: Option<Range>,
+        capability: Option<Source>,
+        timeout: Option<Time>,
+    ) -> PyResult<u64> {
+        let call = self.call(py, capability, timeout)?;
+        let range = byte_range.map(|Range(range)| range);
+        queue.submit(py, async move {
+            call.calls().edge_get(&path, range).await.map(Output::Bytes)
+        })
+    }
+
+    fn edge_head(
+        &self,
+        py: Python<'_>,
+        queue: &CompletionQueue,
+        path: String,
+        capability: Option<Source>,
+        timeout: Option<Time>,
+    ) -> PyResult<u64> {
+        let call = self.call(py, capability, timeout)?;
+        queue.submit(py, async move {
+            call.calls().edge_head(&path).await.map(Output::Info)
+        })
+    }
+
+    #[allow(clippy::too_many_arguments)] // keywords in Python
+    fn mailbox_send(
+        &self,
+        py: Python<'_>,
+        queue: &CompletionQueue,
+        topic: &str,
+        body: Payload,
+        attributes: Option<HashMap<String, String>>,
+        capability: Option<Source>,
+        timeout: Option<Time>,
+        idempotency_key: Option<&str>,
+    ) -> PyResult<u64> {
+        let mail = mail(py, topic, body, attributes)?;
+        let key = self::idempotency_key(py, idempotency_key)?;
+        let call = self.call(py, capability, timeout)?;
+        queue.submit(py, async move {
+            let receipt = call.keyed(key).mailbox_send(mail).await;
+            receipt.map(Output::Receipt)
+        })
+    }
+
+    #[allow(clippy::too_many_arguments)] // keywords in Python
+    fn mailbox_receive(
+        &self,
+        py: Python<'_>,
+        queue: &CompletionQueue,
+        topic: &str,
+        max_messages: i64,
+        visibility: Option<Time>,
+        wait: Option<Time>,
+        capability: Option<Source>,
+        timeout: Option<Time>,
+    ) -> PyResult<u64> {
+        let receive = receive(py, topic, max_messages, visibility, wait)?;
+        let call = self.call(py, capability, timeout)?;
+        queue.submit(py, async move {
+            let messages = call.calls().mailbox_receive(&receive).await;
+            messages.map(Output::Messages)
+        })
+    }
+
+    fn mailbox_recv(
+        &self,
+        py: Python<'_>,
+        queue: &CompletionQueue,
+        capability: Option<Source>,
+        timeout: Option<Time>,
+    ) -> PyResult<u64> {
+        let call = self.call(py, capability, timeout)?;
+        queue.submit(py, async move {
+            call.calls().mailbox_recv().await.map(Output::Messages)
+        })
+    }
+
+    fn mailbox_ack(
+        &self,
+        py: Python<'_>,
+        queue: &CompletionQueue,
+        message: LeaseOf,
+        capability: Option<Source>,
+        timeout: Option<Time>,
+    ) -> PyResult<u64> {
+        let call = self.call(py, capability, timeout)?;
+        queue.submit(py, async move {
+            let done = call.calls().mailbox_ack(&message.0).await;
+            done.map(|()| Output::Nothing)
+        })
+    }
+
+    fn mailbox_nack(
+        &self,
+        py: Python<'_>,
+        queue: &CompletionQueue,
+        message: LeaseOf,
+        delay: Option<Time>,
+        capability: Option<Source>,
+        timeout: Option<Time>,
+    ) -> PyResult<u64> {
+        let call = self.call(py, capability, timeout)?;
+        let delay = delay.map_or(Duration::ZERO, |Time(delay)| delay);
+        queue.submit(py, async move {
+            let done = call.calls().mailbox_nack(&message.0, delay).await;
+            done.map(|()| Output::Nothing)
+        })
+    }
+
+    fn mailbox_extend(
+        &self,
+        py: Python<'_>,
+        queue: &CompletionQueue,
+        message: LeaseOf,
+        visibility: Time,
+        capability: Option<Source>,
+        timeout: Option<Time>,
+    ) -> PyResult<u64> {
+        let call = self.call(py, capability, timeout)?;
+        queue.submit(py, async move {
+            let done = call.calls().mailbox_extend(&message.0, visibility.0).await;
+            done.map(|()| Output::Nothing)
+        })
+    }
+
+    fn index_resolve(
+        &self,
+        py: Python<'_>,
+        queue: &CompletionQueue,
+        name: &str,
+        capability: Option<Source>,
+        timeout: Option<Time>,
+    ) -> PyResult<u64> {
+        let name = self::name(py, name)?;
+        let call = self.call(py, capability, timeout)?;
+        queue.submit(py, async move {
+            call.calls().index_resolve(&name).await.map(Output::Address)
+        })
+    }
+
+    #[allow(clippy::too_many_arguments)] // keywords in Python
+    fn index_publish(
+        &self,
+        py: Python<'_>,
+        queue: &CompletionQueue,
+        name: &str,
+        address: &str,
+        expected: Option<&str>,
+        capability: Option<Source>,
+        timeout: Option<Time>,
+        idempotency_key: Option<&str>,
+    ) -> PyResult<u64> {
+        let name = self::name(py, name)?;
+        let (address, expected) = (Address::from(address), self::expected(py, expected)?);
+        let key = self::idempotency_key(py, idempotency_key)?;
+        let call = self.call(py, capability, timeout)?;
+        queue.submit(py, async move {
+            let done = call
+                .keyed(key)
+                .index_publish(&name, address, expected)
+                .await;
+            done.map(|()| Output::Nothing)
+        })
+    }
+
+    fn close(
+        &self,
+        py: Python<'_>,
+        queue: &CompletionQueue,
+        timeout: Option<Time>,
+    ) -> PyResult<u64> {
+        let (client, limit) = (
+            self.client.clone(),
+            timeout.map_or(CLOSE, |Time(limit)| limit),
+        );
+        queue.submit(
+            py,
+            async move { Ok(Output::Count(client.close(limit).await)) },
+        )
+    }
+
+    fn stats(&self) -> ClientStats {
+        self.client.stats().into()
+    }
+
+    fn __repr__(&self) -> String {
+        format!("AsyncRonAppSdk(gateway_addr='{}')", self.gateway_addr)
+    }
+}

@@ -1,0 +1,53 @@
+//! `ron_app_sdk._native`: what the Python package `ron_app_sdk` is made of, less what is better written in Python.
+//!
+//! No thread that Python did not create touches Python here: calls of an event loop end in its [`queue`], which the
+//! loop's own thread empties; Python objects that the SDK's thread lets go of are released by PyO3 the next time that
+//! a thread of Python's comes by.
+
+mod arguments;
+mod asynchronous;
+mod blocking;
+mod body;
+mod capability;
+mod error;
+mod mailbox;
+mod queue;
+mod settings;
+mod signals;
+mod values;
+
+use pyo3::prelude::*;
+use ron_app_sdk::AddrB3;
+
+/// The address that an object with these bytes has.
+#[pyfunction]
+fn address_of(data: arguments::Payload) -> String {
+    AddrB3::of(data.as_ref()).to_string()
+}
+
+#[pymodule]
+mod _native {
+    #[pymodule_export]
+    use super::{
+        address_of,
+        asynchronous::AsyncClient,
+        blocking::RonAppSdk,
+        body::Body,
+        capability::{Capability, CapabilityFile},
+        error::error_kinds,
+        mailbox::{DeadLetter, Lease, Message, Receipt},
+        queue::CompletionQueue,
+        settings::setting_names,
+        signals::forget_main_thread,
+        values::{ClientStats, ObjectInfo, UnverifiedRange},
+    };
+
+    /// The longest body of an object or a message in bytes.
+    #[pymodule_export]
+    const MAX_BODY: usize = ron_app_sdk::MAX_BODY;
+
+    /// The version of the package.
+    #[pymodule_export]
+    #[allow(non_upper_case_globals)] // so called in Python
+    const __version__: &str = env!("CARGO_PKG_VERSION");
+}

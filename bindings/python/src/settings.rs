@@ -1,0 +1,112 @@
+//! Settings as keyword arguments: `timeouts_connect_ms` is the core's `timeouts.connect_ms`.
+
+use crate::capability::{Capability, Source};
+use crate::error::{exception, invalid};
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyDelta, PyDict, PyString};
+use ron_app_sdk::{CapabilitySource, SdkConfig};
+use std::time::Duration;
+
+use crate::arguments::Time;
+
+/// The keyword arguments that clients take as settings, with the names that the settings have in every language.
+#[pyfunction]
+pub(crate) fn setting_names() -> Vec<(String, &'static str)> {
+    SdkConfig::keys().map(|key| (keyword(key), key)).collect()
+}
+
+fn keyword(key: &str) -> String {
+    key.replace('.', "_")
+}
+
+/// What a client is made with.
+pub(crate) struct Settings {
+    pub(crate) config: SdkConfig,
+    pub(crate) capability: Option<CapabilitySource>,
+}
+
+impl Settings {
+    /// The defaults, changed by the arguments.
+    pub(crate) fn of_arguments(
+        py: Python<'_>,
+        capability: Option<Source>,
+        timeout: Option<Time>,
+        settings: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Self> {
+        let capability = capability.map(Source::into_inner);
+        Self::changed(py, SdkConfig::default(), capability, timeout, settings)
+    }
+
+    /// What the environment says, changed by the arguments.
+    pub(crate) fn of_environment(
+        py: Python<'_>,
+        capability: Option<Source>,
+        timeout: Option<Time>,
+        settings: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Self> {
+        let config = SdkConfig::from_env().map_err(|error| exception(py, &error))?;
+        let capability = match capability {
+            Some(source) => Some(source.into_inner()),
+            None if std::env::var_os(ron_app_sdk::CAPABILITY_VARIABLE).is_some() => {
+                Some(Capability::from_environment(py)?)
+            }
+            None => None,
+        };
+        Self::changed(py, config, capability, timeout, settings)
+    }
+
+    fn changed(
+        py: Python<'_>,
+        mut config: SdkConfig,
+        capability: Option<CapabilitySource>,
+        timeout: Option<Time>,
+        settings: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Self> {
+        for (name, value) in settings.into_iter().flatten() {
+            let name = name.extract::<String>()?;
+            let Some(key) = SdkConfig::keys().find(|key| keyword(key) == name) else {
+                let known: Vec<String> = SdkConfig::keys().map(keyword).collect();
+                let known = known.join(", ");
+                return Err(PyTypeError::new_err(format!(
+                    "unexpected keyword argument '{name}'; there are capability, timeout, {known}"
+                )));
+            };
+            if value.is_none() {
+                continue;
+            }
+            if key == "overall_timeout_ms" && timeout.is_some() {
+                return Err(invalid(
+                    py,
+                    "timeout",
+                    "it is the same as overall_timeout_ms: give one of them",
+                ));
+            }
+            let text = text_of(&value)?;
+            config
+                .set(key, &text)
+                .map_err(|error| exception(py, &error))?;
+        }
+        if let Some(Time(timeout)) = timeout {
+            config.overall_timeout = timeout;
+        }
+        Ok(Self { config, capability })
+    }
+}
+
+/// A value as the core reads it: `True` is `true`, a `timedelta` is milliseconds, a path is its text.
+fn text_of(value: &Bound<'_, PyAny>) -> PyResult<String> {
+    if let Ok(flag) = value.cast::<PyBool>() {
+        return Ok(flag.is_true().to_string());
+    }
+    if value.is_instance_of::<PyDelta>() {
+        return Ok(value.extract::<Duration>()?.as_millis().to_string());
+    }
+    if let Ok(text) = value.cast::<PyString>() {
+        return Ok(text.to_str()?.to_owned());
+    }
+    if value.hasattr("__fspath__")? {
+        return value.call_method0("__fspath__")?.extract();
+    }
+    Ok(value.str()?.to_str()?.to_owned())
+}

@@ -1,0 +1,122 @@
+//! What calls return, beside bodies and messages.
+
+use crate::arguments::range_object;
+use crate::body::Body;
+use pyo3::prelude::*;
+use ron_app_sdk as sdk;
+
+/// What a gateway knows about an object without sending it.
+#[pyclass(frozen, eq, hash, get_all, module = "ron_app_sdk")]
+#[derive(PartialEq, Eq, Hash)]
+pub(crate) struct ObjectInfo {
+    /// The address of its bytes.
+    address: String,
+    /// Its size in bytes.
+    size: u64,
+}
+
+impl From<sdk::ObjectInfo> for ObjectInfo {
+    fn from(info: sdk::ObjectInfo) -> Self {
+        Self {
+            address: info.address.to_string(),
+            size: info.size,
+        }
+    }
+}
+
+#[pymethods]
+impl ObjectInfo {
+    fn __repr__(&self) -> String {
+        format!("ObjectInfo(address='{}', size={})", self.address, self.size)
+    }
+}
+
+/// A part of an object. The object's address vouches for the whole of it only: a part is what the gateway says it is.
+#[pyclass(frozen, module = "ron_app_sdk")]
+pub(crate) struct UnverifiedRange {
+    /// The bytes.
+    #[pyo3(get)]
+    body: Py<Body>,
+    range: sdk::ByteRange,
+    /// The whole object's size in bytes.
+    #[pyo3(get)]
+    size: u64,
+}
+
+impl UnverifiedRange {
+    pub(crate) fn new(py: Python<'_>, part: sdk::UnverifiedRange) -> PyResult<Self> {
+        Ok(Self {
+            body: Py::new(py, Body::from(part.bytes))?,
+            range: part.range,
+            size: part.size,
+        })
+    }
+}
+
+#[pymethods]
+impl UnverifiedRange {
+    /// Which bytes of the object they are.
+    #[getter]
+    fn byte_range(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        range_object(py, self.range)
+    }
+
+    fn __repr__(&self) -> String {
+        let (first, stop) = (self.range.first(), self.range.last() + 1);
+        format!(
+            "UnverifiedRange(range({first}, {stop}) of {} bytes)",
+            self.size
+        )
+    }
+}
+
+/// What a client has at the moment.
+#[pyclass(frozen, eq, get_all, module = "ron_app_sdk")]
+#[derive(PartialEq, Eq)]
+pub(crate) struct ClientStats {
+    /// Calls that have not returned, those included that wait for a slot or for their next attempt.
+    open_calls: usize,
+    /// Connections to the gateway.
+    connections: usize,
+    /// Calls that wait for a slot on a connection.
+    waiting_calls: usize,
+    /// Requests whose answer has not ended, cancelled ones included.
+    open_streams: usize,
+    /// Sealed bytes that no socket has taken yet.
+    unsent_bytes: usize,
+    /// Objects in the cache.
+    cached_objects: usize,
+    /// Their bytes.
+    cached_bytes: usize,
+}
+
+impl From<sdk::ClientStats> for ClientStats {
+    fn from(stats: sdk::ClientStats) -> Self {
+        Self {
+            open_calls: stats.open_calls,
+            connections: stats.connections,
+            waiting_calls: stats.waiting_calls,
+            open_streams: stats.open_streams,
+            unsent_bytes: stats.unsent_bytes,
+            cached_objects: stats.cached_objects,
+            cached_bytes: stats.cached_bytes,
+        }
+    }
+}
+
+#[pymethods]
+impl ClientStats {
+    fn __repr__(&self) -> String {
+        format!(
+            "ClientStats(open_calls={}, connections={}, waiting_calls={}, open_streams={}, unsent_bytes={}, \
+             cached_objects={}, cached_bytes={})",
+            self.open_calls,
+            self.connections,
+            self.waiting_calls,
+            self.open_streams,
+            self.unsent_bytes,
+            self.cached_objects,
+            self.cached_bytes
+        )
+    }
+}
