@@ -16,8 +16,10 @@ mod settings;
 mod signals;
 mod values;
 
+use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
 use ron_app_sdk::AddrB3;
+use std::sync::OnceLock;
 
 /// The address that an object with these bytes has.
 #[pyfunction]
@@ -25,8 +27,23 @@ fn address_of(data: arguments::Payload) -> String {
     AddrB3::of(data.as_ref()).to_string()
 }
 
+/// Objects here are shared by the whole process, which interpreters within it must not do.
+fn refuse_other_interpreters(py: Python<'_>) -> PyResult<()> {
+    /// Where the first interpreter has its `sys`: each has its own.
+    static FIRST: OnceLock<usize> = OnceLock::new();
+    let here = py.import("sys")?.as_ptr() as usize;
+    if *FIRST.get_or_init(|| here) == here {
+        return Ok(());
+    }
+    Err(PyImportError::new_err(
+        "ron_app_sdk does not support sub-interpreters: use it in the interpreter that imported it first",
+    ))
+}
+
 #[pymodule]
 mod _native {
+    use pyo3::prelude::*;
+
     #[pymodule_export]
     use super::{
         address_of,
@@ -41,6 +58,11 @@ mod _native {
         signals::forget_main_thread,
         values::{ClientStats, ObjectInfo, UnverifiedRange},
     };
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        super::refuse_other_interpreters(module.py())
+    }
 
     /// The longest body of an object or a message in bytes.
     #[pymodule_export]
