@@ -1,0 +1,114 @@
+// Settings: the same as in every language, in the form that JavaScript gives them.
+
+import { configError } from "./errors.js";
+import { native } from "./native.js";
+
+/** A client's settings. What is left out has the core's default. */
+export interface Settings {
+  /** `https://` and the gateway's host, with a port where it is not 443. */
+  gatewayAddr?: string;
+  /** The limit of calls that name none, 50 ms to 1 h; 5,000 by default. */
+  overallTimeoutMs?: number;
+  timeouts?: {
+    /** For TCP, TLS and HELLO. */
+    connectMs?: number;
+    /** Without a byte from the gateway that owes one. */
+    readMs?: number;
+    /** Without a byte that the gateway takes. */
+    writeMs?: number;
+  };
+  tls?: {
+    /** A file with additional authorities, as PEM. */
+    ca?: string;
+    /** `sha256:` and the hash of the gateway's public key. Not together with `ca`. */
+    pin?: string;
+  };
+  pool?: {
+    /** Connections at most, 1 to 16. */
+    max?: number;
+  };
+  backoff?: {
+    baseMs?: number;
+    factor?: number;
+    capMs?: number;
+    /** Attempts of a call, the first included, 1 to 5. */
+    maxAttempts?: number;
+  };
+  idempotency?: {
+    /** Whether puts, sends and publishes without a key get one. */
+    enabled?: boolean;
+  };
+  cache?: {
+    /** Whether fetched objects are kept, each for its capability. */
+    enabled?: boolean;
+    maxEntries?: number;
+    maxBytes?: number;
+    ttlMs?: number;
+    /** Whether the address of a put is compared with the hash of its body. */
+    verifyPuts?: boolean;
+  };
+}
+
+type Path<Type, Prefix extends string = ""> = {
+  [Key in keyof Type & string]-?: NonNullable<Type[Key]> extends object
+    ? Path<NonNullable<Type[Key]>, `${Prefix}${Key}.`>
+    : `${Prefix}${Key}`;
+}[keyof Type & string];
+
+/** The path of a setting in {@link Settings}: `timeouts.connectMs`. */
+export type SettingPath = Path<Settings>;
+
+/** @internal Each setting's name in the core, by its path here: all of them, or this does not compile. */
+export const SETTINGS: Readonly<Record<SettingPath, string>> = {
+  gatewayAddr: "gateway_addr",
+  overallTimeoutMs: "overall_timeout_ms",
+  "timeouts.connectMs": "timeouts.connect_ms",
+  "timeouts.readMs": "timeouts.read_ms",
+  "timeouts.writeMs": "timeouts.write_ms",
+  "tls.ca": "tls.ca",
+  "tls.pin": "tls.pin",
+  "pool.max": "pool.max",
+  "backoff.baseMs": "backoff.base_ms",
+  "backoff.factor": "backoff.factor",
+  "backoff.capMs": "backoff.cap_ms",
+  "backoff.maxAttempts": "backoff.max_attempts",
+  "idempotency.enabled": "idempotency.enabled",
+  "cache.enabled": "cache.enabled",
+  "cache.maxEntries": "cache.max_entries",
+  "cache.maxBytes": "cache.max_bytes",
+  "cache.ttlMs": "cache.ttl_ms",
+  "cache.verifyPuts": "cache.verify_puts",
+};
+
+type Value = string | number | boolean | object | null | undefined;
+
+/** @internal The settings as names and texts, one after the other. */
+export function flatten(settings: object, prefix = ""): string[] {
+  return Object.entries(settings).flatMap(([key, value]: [string, Value]) => {
+    const path = prefix + key;
+    if (value === undefined) {
+      return [];
+    }
+    if (typeof value === "object" && value !== null) {
+      return flatten(value, `${path}.`);
+    }
+    return [nameOf(path), String(value)];
+  });
+}
+
+function nameOf(path: string): string {
+  const names: Readonly<Partial<Record<string, string>>> = SETTINGS;
+  const name = names[path];
+  if (name === undefined) {
+    throw configError(path, `no such setting; there are ${Object.keys(SETTINGS).join(", ")}`);
+  }
+  return name;
+}
+
+/** @internal What the environment's variables set. One that is set to nothing counts as unset. */
+export function environmentSettings(variables: NodeJS.ProcessEnv): string[] {
+  return native.settings().flatMap(({ name, variable }) => {
+    const value = variables[variable];
+    return value === undefined || value === "" ? [] : [name, value];
+  });
+}

@@ -1,0 +1,2 @@
+// The same for `import`: one copy of everything, however it is loaded.
+export * from "./testing.js";
