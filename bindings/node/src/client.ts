@@ -3,7 +3,7 @@
 import { inspect } from "node:util";
 import { call, unwrap } from "./calls.js";
 import { Capability, type CapabilityLike } from "./capability.js";
-import { argumentError } from "./errors.js";
+import { argumentError, RonError } from "./errors.js";
 import { mailbox, type MailboxOptions, type MailboxMessage } from "./mailbox.js";
 import { Lease, messageOf, type Message, type Receipt } from "./messages.js";
 import {
@@ -103,6 +103,8 @@ interface Inherited extends ClientOptions {
   readonly [INHERITED]?: readonly string[];
 }
 
+/** An address of which nobody knows the object. */
+const NO_OBJECT = `b3:${"0".repeat(64)}`;
 const CLOSE_TIMEOUT_MS = 10_000;
 const VISIBILITY_MS = 30_000;
 
@@ -143,6 +145,25 @@ export class RonAppSdk {
     const capability = options.capability ?? Capability.fromEnv(variables);
     const inherited: Inherited = { ...options, capability, [INHERITED]: environmentSettings(variables) };
     return new RonAppSdk(inherited);
+  }
+
+  /**
+   * A client that has reached its gateway: TCP, TLS and HELLO are done, and the gateway has answered a call (the `head` of
+   * an object that is not there). Needs a capability, whatever that allows.
+   *
+   * @throws {@link RonTransportError}, {@link RonTlsError} and the others of a gateway that does not answer.
+   */
+  static async connect(options: ClientOptions = {}, callOptions: CallOptions = {}): Promise<RonAppSdk> {
+    const sdk = new RonAppSdk(options);
+    try {
+      await sdk.storageHead(NO_OBJECT, callOptions);
+    } catch (error) {
+      // A refusal is an answer too.
+      if (!(error instanceof RonError && error.status !== undefined)) {
+        throw error;
+      }
+    }
+    return sdk;
   }
 
   /**
