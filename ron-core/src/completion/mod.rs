@@ -146,11 +146,28 @@ impl<T: Send + 'static> CompletionQueue<T> {
     where
         F: Future<Output = Result<T, SdkError>> + Send + 'static,
     {
+        self.submit_or_else(call, Err)
+    }
+
+    /// Starts a call as [`CompletionQueue::submit`] does. Where it has no result of its own, because it was
+    /// cancelled or panicked, its completion has what `otherwise` makes of the error: a host whose results carry
+    /// something of the call's own adds it there. `otherwise` must not use the queue.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn submit_or_else<F>(
+        &self,
+        call: F,
+        otherwise: impl FnOnce(SdkError) -> Result<T, SdkError> + Send + 'static,
+    ) -> Result<CallId, SdkError>
+    where
+        F: Future<Output = Result<T, SdkError>> + Send + 'static,
+    {
         let (id, runtime) = self.0.begin()?;
         let open = Open {
             shared: Arc::clone(&self.0),
             id,
-            is_ended: false,
+            otherwise: Some(otherwise),
         };
         let mut task = Box::pin(async move {
             // Captured whole: whatever happens to the task, its call has a completion.
@@ -332,23 +349,27 @@ impl<T> Shared<T> {
 }
 
 /// A call that owes its queue a completion.
-struct Open<T> {
+struct Open<T, F: FnOnce(SdkError) -> Result<T, SdkError>> {
     shared: Arc<Shared<T>>,
     id: u64,
-    is_ended: bool,
+    /// `None` once it has ended.
+    otherwise: Option<F>,
 }
 
-impl<T> Open<T> {
+impl<T, F: FnOnce(SdkError) -> Result<T, SdkError>> Open<T, F> {
     fn end(&mut self, result: Result<T, SdkError>) {
-        self.is_ended = true;
+        self.otherwise = None;
         self.shared.end(self.id, result);
     }
 }
 
-impl<T> Drop for Open<T> {
+impl<T, F: FnOnce(SdkError) -> Result<T, SdkError>> Drop for Open<T, F> {
     fn drop(&mut self) {
+        let Some(otherwise) = self.otherwise.take() else {
+            return;
+        };
         // A child of the process has its copy of the call only.
-        if self.is_ended || !self.shared.origin.is_here() {
+        if !self.shared.origin.is_here() {
             return;
         }
         let error = if thread::panicking() {
@@ -356,7 +377,8 @@ impl<T> Drop for Open<T> {
         } else {
             SdkError::new(ErrorKind::Cancelled, "the call was cancelled")
         };
-        self.end(Err(error.with_executed(Executed::Unknown)));
+        let result = otherwise(error.with_executed(Executed::Unknown));
+        self.shared.end(self.id, result);
     }
 }
 

@@ -74,6 +74,24 @@ fn a_panic_costs_its_own_call_alone() {
 }
 
 #[test]
+fn a_call_without_a_result_has_what_is_made_of_its_error() {
+    let queue = queue();
+    let number = |error: SdkError| Ok(error.kind().number());
+    let id = queue.submit_or_else(pending(), number).unwrap();
+    assert!(queue.cancel(id).unwrap());
+    assert_eq!(one(&queue).result.unwrap(), ErrorKind::Cancelled.number());
+    queue
+        .submit_or_else(async { panic!("in the first poll") }, number)
+        .unwrap();
+    assert_eq!(one(&queue).result.unwrap(), ErrorKind::Internal.number());
+    queue.submit_or_else(async { Ok(1) }, number).unwrap();
+    assert_eq!(one(&queue).result.unwrap(), 1);
+    queue.submit_or_else(pending(), number).unwrap();
+    queue.close();
+    assert_eq!(one(&queue).result.unwrap(), ErrorKind::Cancelled.number());
+}
+
+#[test]
 fn a_host_is_called_once_until_it_has_taken_everything() {
     let calls = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&calls);
