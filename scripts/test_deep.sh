@@ -17,4 +17,5 @@ else
 fi
 stage 'a million calls' cargo test --quiet --release --locked -p ron-history --test self_test -- --ignored
 stage 'lints of the peers' cargo clippy --quiet --locked -p ron-overhead --features peers --all-targets -- -D warnings
+stage 'crossing into C' scripts/crossing.sh
 summary

@@ -19,6 +19,8 @@ pub mod buffer;
 pub mod capability;
 pub mod client;
 pub mod config;
+#[cfg(feature = "echo")]
+pub mod echo;
 pub mod edge;
 pub mod error;
 pub mod index;
