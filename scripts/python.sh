@@ -1,0 +1,85 @@
+#!/usr/bin/env bash
+# The Python packages, as people get them: wheels in a fresh virtual environment.
+#
+#   scripts/python.sh install FOLDER    builds the wheels and installs nothing but them into FOLDER
+#   scripts/python.sh test [ARGUMENTS]  that, then ruff, mypy and pytest (with the arguments)
+#   scripts/python.sh package           that a source distribution builds, and that an index would take everything
+set -euo pipefail
+cd "$(dirname "$0")/.."
+package=bindings/python
+gateway=bindings/python-gateway
+out=${CARGO_TARGET_DIR:-target}/python
+
+# Maturin and what tests take, in the versions of the lock file. Kept until that changes.
+tools() {
+    local lock=$package/requirements-dev.txt
+    tools=$out/tools-$(python3 -c 'import hashlib, sys; print(hashlib.sha256(open(sys.argv[1], "rb").read() + sys.version.encode()).hexdigest()[:16])' "$lock")
+    if [ ! -e "$tools/complete" ]; then
+        rm -rf "$out"/tools-*
+        python3 -m venv "$tools"
+        "$tools/bin/pip" install --quiet --disable-pip-version-check --requirement "$lock"
+        touch "$tools/complete"
+    fi
+    tools=$(cd "$tools" && pwd)
+}
+
+wheels() {
+    tools
+    rm -rf "$out/wheels"
+    local folder wheels=$PWD/$out/wheels
+    case $out in /*) wheels=$out/wheels ;; esac
+    for folder in $package $gateway; do
+        # Not strict about old systems: these wheels are for this one.
+        (cd $folder && "$tools/bin/maturin" build --quiet --release --compatibility linux --out "$wheels")
+    done
+}
+
+install() { # folder
+    rm -rf "$1"
+    python3 -m venv --without-pip "$1"
+    "$tools/bin/pip" --quiet --disable-pip-version-check --python "$1/bin/python" install --no-index --no-deps "$out"/wheels/*.whl
+}
+
+tests() {
+    wheels
+    install "$out/test"
+    # Beside the wheels, the tools: without another copy of them.
+    "$tools/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+        >"$("$out/test/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/tools.pth"
+    local python
+    python=$(cd "$out/test/bin" && pwd)/python
+    "$tools/bin/ruff" check --quiet --config $package/pyproject.toml $package examples/python
+    "$tools/bin/ruff" format --quiet --check --config $package/pyproject.toml $package examples/python
+    "$tools/bin/mypy" --config-file $package/pyproject.toml --python-executable "$python" \
+        $package/python $package/tests
+    "$tools/bin/mypy" --config-file $package/pyproject.toml --python-executable "$python" --scripts-are-modules \
+        examples/python/*.py
+    (cd $package && env -u RON_GATEWAY_BIN "$python" -m pytest -p no:cacheprovider --quiet "$@")
+}
+
+packages() {
+    tools
+    rm -rf "$out/dist"
+    "$tools/bin/maturin" sdist --quiet --manifest-path $package/Cargo.toml --out "$out/dist"
+    "$tools/bin/maturin" build --quiet --release --compatibility linux --manifest-path $package/Cargo.toml --out "$out/dist"
+    "$tools/bin/twine" check --strict "$out"/dist/*
+    rm -rf "$out/sdist"
+    python3 -m venv "$out/sdist"
+    "$out/sdist/bin/pip" install --quiet --disable-pip-version-check --no-binary ron-app-sdk "$out"/dist/*.tar.gz
+    "$out/sdist/bin/python" -c 'import ron_app_sdk; print("built from source:", ron_app_sdk.__version__)'
+}
+
+command=${1:-}
+shift || true
+case $command in
+install)
+    wheels
+    install "$1"
+    ;;
+test) tests "$@" ;;
+package) packages ;;
+*)
+    sed -n '2,7s/^# \{0,1\}//p' "$0" >&2
+    exit 2
+    ;;
+esac
