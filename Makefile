@@ -9,11 +9,14 @@ GATEWAY = target/release/ron-gateway dev --listen 127.0.0.1:0 --
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: tools ## Start a gateway, put a file (FILE=path) through it and back, then again with faults
+demo: tools-test ## Start a gateway, put a file (FILE=path) through it and back, then again with faults
 	@cargo build --quiet --release --locked -p ron-gateway -p quickstart
 	@$(GATEWAY) target/release/quickstart "$(FILE)"
 	@printf '\nThe same with 20 %% of answers 5xx and 2 %% missing:\n\n'
 	@$(FAULTS) $(GATEWAY) target/release/quickstart "$(FILE)"
+	@scripts/python.sh install target/python/demo
+	@printf '\nFrom Python, with an installed wheel:\n'
+	@$(GATEWAY) target/python/demo/bin/python examples/python/quickstart.py "$(FILE)"
 
 test: tools-test ## Run everything that must pass, with the time of each stage
 	@scripts/test.sh

@@ -22,6 +22,8 @@ for tool in "$@"; do
         command -v python3 >/dev/null || fix 'python3 is missing: install Python 3.11 or newer (apt-get install python3)'
         python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
             fix "python3 is $(python3 -V 2>&1): install Python 3.11 or newer"
+        python3 -c 'import ensurepip, venv' 2>/dev/null ||
+            fix 'python3 makes no virtual environments: install what it needs (apt-get install python3-venv)'
         ;;
     esac
 done

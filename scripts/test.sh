@@ -61,6 +61,10 @@ demo() {
     make --no-print-directory demo
 }
 
+python_package() {
+    scripts/python.sh test
+}
+
 smoke() {
     make --no-print-directory smoke
 }
@@ -79,6 +83,7 @@ fi
 stage 'documentation' docs
 stage 'release build' release_build
 stage 'demo' demo
+stage 'python' python_package
 stage 'smoke' smoke
 stage 'worker' against_gateway target/release/worker
 stage 'conformance' conformance
