@@ -12,7 +12,9 @@ use crate::values::ClientStats;
 use futures_util::FutureExt;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use ron_app_sdk::{Address, Calls, CapabilitySource, IdemKey, RonAppSdk as Client};
+use ron_app_sdk::{
+    self as sdk, Address, Calls, CapabilitySource, IdemKey, Reported, RonAppSdk as Client, SdkError,
+};
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -22,6 +24,8 @@ pub(crate) struct AsyncClient {
     client: Client,
     capability: Option<CapabilitySource>,
     gateway_addr: String,
+    /// Whether results come with their `CallReport`.
+    is_reporting: bool,
 }
 
 /// What one call is made with.
@@ -29,27 +33,43 @@ struct Call {
     client: Client,
     capability: CapabilitySource,
     timeout: Option<Time>,
+    is_reporting: bool,
 }
 
 impl Call {
-    fn calls(&self) -> Calls<'_> {
-        let calls = self.client.with(&self.capability);
+    fn calls(&self) -> Calls<'_, Reported> {
+        let calls = self.client.with(&self.capability).with_report();
         match self.timeout {
             Some(Time(limit)) => calls.timeout(limit),
             None => calls,
         }
     }
 
-    fn keyed(&self, key: Option<IdemKey>) -> Calls<'_> {
+    fn keyed(&self, key: Option<IdemKey>) -> Calls<'_, Reported> {
         match key {
             Some(key) => self.calls().idempotency_key(key),
             None => self.calls(),
         }
     }
+
+    /// What comes of the call.
+    fn ended<T>(
+        &self,
+        result: Result<(T, sdk::CallReport), SdkError>,
+        output: impl FnOnce(T) -> Output,
+    ) -> Result<Output, SdkError> {
+        let (value, report) = result?;
+        let output = output(value);
+        Ok(if self.is_reporting {
+            Output::Reported(Box::new(output), report)
+        } else {
+            output
+        })
+    }
 }
 
 impl AsyncClient {
-    fn with_settings(py: Python<'_>, settings: Settings) -> PyResult<Self> {
+    fn with_settings(py: Python<'_>, settings: Settings, is_reporting: bool) -> PyResult<Self> {
         let Settings { config, capability } = settings;
         let gateway_addr = config.gateway_addr.clone();
         // It waits for nothing.
@@ -58,6 +78,7 @@ impl AsyncClient {
                 client,
                 capability,
                 gateway_addr,
+                is_reporting,
             }),
             Some(Err(error)) => Err(exception(py, &error)),
             None => Err(invalid(py, "settings", "the client is not ready at once")),
@@ -74,6 +95,7 @@ impl AsyncClient {
             capability: Source::or_default(py, capability, self.capability.as_ref())?,
             client: self.client.clone(),
             timeout,
+            is_reporting: self.is_reporting,
         })
     }
 }
@@ -81,17 +103,16 @@ impl AsyncClient {
 #[pymethods]
 impl AsyncClient {
     #[new]
-    #[pyo3(signature = (capability, timeout, settings))]
+    #[pyo3(signature = (capability, timeout, is_reporting, settings))]
     fn new(
         py: Python<'_>,
         capability: Option<Source>,
         timeout: Option<Time>,
+        is_reporting: bool,
         settings: &Bound<'_, PyDict>,
     ) -> PyResult<Self> {
-        Self::with_settings(
-            py,
-            Settings::of_arguments(py, capability, timeout, Some(settings))?,
-        )
+        let settings = Settings::of_arguments(py, capability, timeout, Some(settings))?;
+        Self::with_settings(py, settings, is_reporting)
     }
 
     #[staticmethod]
@@ -99,12 +120,11 @@ impl AsyncClient {
         py: Python<'_>,
         capability: Option<Source>,
         timeout: Option<Time>,
+        is_reporting: bool,
         settings: &Bound<'_, PyDict>,
     ) -> PyResult<Self> {
-        Self::with_settings(
-            py,
-            Settings::of_environment(py, capability, timeout, Some(settings))?,
-        )
+        let settings = Settings::of_environment(py, capability, timeout, Some(settings))?;
+        Self::with_settings(py, settings, is_reporting)
     }
 
     fn storage_put(
@@ -119,8 +139,8 @@ impl AsyncClient {
         let key = self::idempotency_key(py, idempotency_key)?;
         let (call, body) = (self.call(py, capability, timeout)?, body.into_bytes());
         queue.submit(py, async move {
-            let address = call.keyed(key).storage_put(body).await;
-            address.map(Output::Address)
+            let result = call.keyed(key).storage_put(body).await;
+            call.ended(result, Output::Address)
         })
     }
 
@@ -134,7 +154,8 @@ impl AsyncClient {
     ) -> PyResult<u64> {
         let (call, address) = (self.call(py, capability, timeout)?, Address::from(address));
         queue.submit(py, async move {
-            call.calls().storage_get(address).await.map(Output::Bytes)
+            let result = call.calls().storage_get(address).await;
+            call.ended(result, Output::Bytes)
         })
     }
 
@@ -149,8 +170,8 @@ impl AsyncClient {
     ) -> PyResult<u64> {
         let (call, address) = (self.call(py, capability, timeout)?, Address::from(address));
         queue.submit(py, async move {
-            let part = call.calls().storage_get_range(address, byte_range.0).await;
-            part.map(Output::Range)
+            let result = call.calls().storage_get_range(address, byte_range.0).await;
+            call.ended(result, Output::Range)
         })
     }
 
@@ -164,7 +185,8 @@ impl AsyncClient {
     ) -> PyResult<u64> {
         let (call, address) = (self.call(py, capability, timeout)?, Address::from(address));
         queue.submit(py, async move {
-            call.calls().storage_head(address).await.map(Output::Info)
+            let result = call.calls().storage_head(address).await;
+            call.ended(result, Output::Info)
         })
     }
 
@@ -180,7 +202,8 @@ impl AsyncClient {
         let call = self.call(py, capability, timeout)?;
         let range = byte_range.map(|Range(range)| range);
         queue.submit(py, async move {
-            call.calls().edge_get(&path, range).await.map(Output::Bytes)
+            let result = call.calls().edge_get(&path, range).await;
+            call.ended(result, Output::Bytes)
         })
     }
 
@@ -194,7 +217,8 @@ impl AsyncClient {
     ) -> PyResult<u64> {
         let call = self.call(py, capability, timeout)?;
         queue.submit(py, async move {
-            call.calls().edge_head(&path).await.map(Output::Info)
+            let result = call.calls().edge_head(&path).await;
+            call.ended(result, Output::Info)
         })
     }
 
@@ -214,8 +238,8 @@ impl AsyncClient {
         let key = self::idempotency_key(py, idempotency_key)?;
         let call = self.call(py, capability, timeout)?;
         queue.submit(py, async move {
-            let receipt = call.keyed(key).mailbox_send(mail).await;
-            receipt.map(Output::Receipt)
+            let result = call.keyed(key).mailbox_send(mail).await;
+            call.ended(result, Output::Receipt)
         })
     }
 
@@ -234,8 +258,8 @@ impl AsyncClient {
         let receive = receive(py, topic, max_messages, visibility, wait)?;
         let call = self.call(py, capability, timeout)?;
         queue.submit(py, async move {
-            let messages = call.calls().mailbox_receive(&receive).await;
-            messages.map(Output::Messages)
+            let result = call.calls().mailbox_receive(&receive).await;
+            call.ended(result, Output::Messages)
         })
     }
 
@@ -248,7 +272,8 @@ impl AsyncClient {
     ) -> PyResult<u64> {
         let call = self.call(py, capability, timeout)?;
         queue.submit(py, async move {
-            call.calls().mailbox_recv().await.map(Output::Messages)
+            let result = call.calls().mailbox_recv().await;
+            call.ended(result, Output::Messages)
         })
     }
 
@@ -262,8 +287,8 @@ impl AsyncClient {
     ) -> PyResult<u64> {
         let call = self.call(py, capability, timeout)?;
         queue.submit(py, async move {
-            let done = call.calls().mailbox_ack(&message.0).await;
-            done.map(|()| Output::Nothing)
+            let result = call.calls().mailbox_ack(&message.0).await;
+            call.ended(result, |()| Output::Nothing)
         })
     }
 
@@ -279,8 +304,8 @@ impl AsyncClient {
         let call = self.call(py, capability, timeout)?;
         let delay = delay.map_or(Duration::ZERO, |Time(delay)| delay);
         queue.submit(py, async move {
-            let done = call.calls().mailbox_nack(&message.0, delay).await;
-            done.map(|()| Output::Nothing)
+            let result = call.calls().mailbox_nack(&message.0, delay).await;
+            call.ended(result, |()| Output::Nothing)
         })
     }
 
@@ -295,8 +320,8 @@ impl AsyncClient {
     ) -> PyResult<u64> {
         let call = self.call(py, capability, timeout)?;
         queue.submit(py, async move {
-            let done = call.calls().mailbox_extend(&message.0, visibility.0).await;
-            done.map(|()| Output::Nothing)
+            let result = call.calls().mailbox_extend(&message.0, visibility.0).await;
+            call.ended(result, |()| Output::Nothing)
         })
     }
 
@@ -311,7 +336,8 @@ impl AsyncClient {
         let name = self::name(py, name)?;
         let call = self.call(py, capability, timeout)?;
         queue.submit(py, async move {
-            call.calls().index_resolve(&name).await.map(Output::Address)
+            let result = call.calls().index_resolve(&name).await;
+            call.ended(result, Output::Address)
         })
     }
 
@@ -332,11 +358,11 @@ impl AsyncClient {
         let key = self::idempotency_key(py, idempotency_key)?;
         let call = self.call(py, capability, timeout)?;
         queue.submit(py, async move {
-            let done = call
+            let result = call
                 .keyed(key)
                 .index_publish(&name, address, expected)
                 .await;
-            done.map(|()| Output::Nothing)
+            call.ended(result, |()| Output::Nothing)
         })
     }
 

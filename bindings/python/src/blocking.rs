@@ -7,18 +7,20 @@ use crate::error::exception;
 use crate::mailbox::{LeaseOf, Message, Receipt};
 use crate::settings::Settings;
 use crate::signals::blocking;
-use crate::values::{ClientStats, ObjectInfo, UnverifiedRange};
+use crate::values::{CallReport, ClientStats, ObjectInfo, UnverifiedRange};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
+use pyo3::{PyTraverseError, PyVisit};
 use ron_app_sdk::blocking::{Calls, RonAppSdk as Client};
-use ron_app_sdk::{Address, CapabilitySource, IdemKey, SdkError};
+use ron_app_sdk::{self as sdk, Address, CapabilitySource, IdemKey, Reported, SdkError};
 use std::collections::HashMap;
 use std::time::Duration;
 
 /// A client of one RON gateway, whose calls block their thread. Threads may share it.
 ///
 /// Settings are keyword arguments: see `Settings`. `capability` and `timeout`, in seconds or as a `timedelta`, are those
-/// of calls that have none of their own. Nothing is read or connected before the first call.
+/// of calls that have none of their own. `on_report` is called with the `CallReport` of each call that succeeds, before
+/// the call returns. Nothing is read or connected before the first call.
 ///
 /// ```python
 /// with RonAppSdk.from_env() as sdk:
@@ -30,10 +32,15 @@ pub(crate) struct RonAppSdk {
     client: Client,
     capability: Option<CapabilitySource>,
     gateway_addr: String,
+    on_report: Option<Py<PyAny>>,
 }
 
 impl RonAppSdk {
-    fn with_settings(py: Python<'_>, settings: Settings) -> PyResult<Self> {
+    fn with_settings(
+        py: Python<'_>,
+        settings: Settings,
+        on_report: Option<Py<PyAny>>,
+    ) -> PyResult<Self> {
         let Settings { config, capability } = settings;
         let gateway_addr = config.gateway_addr.clone();
         match Client::new(config) {
@@ -41,6 +48,7 @@ impl RonAppSdk {
                 client,
                 capability,
                 gateway_addr,
+                on_report,
             }),
             Err(error) => Err(exception(py, &error)),
         }
@@ -51,20 +59,24 @@ impl RonAppSdk {
         py: Python<'_>,
         capability: Option<Source>,
         timeout: Option<Time>,
-        call: impl FnOnce(Calls<'_>) -> Result<T, SdkError> + Send,
+        call: impl FnOnce(Calls<'_, Reported>) -> Result<(T, sdk::CallReport), SdkError> + Send,
     ) -> PyResult<T> {
         let capability = Source::or_default(py, capability, self.capability.as_ref())?;
-        blocking(py, || {
-            let calls = self.client.with(capability);
+        let (value, report) = blocking(py, || {
+            let calls = self.client.with(capability).with_report();
             call(match timeout {
                 Some(Time(limit)) => calls.timeout(limit),
                 None => calls,
             })
-        })
+        })?;
+        if let Some(on_report) = &self.on_report {
+            on_report.call1(py, (CallReport::from(report),))?;
+        }
+        Ok(value)
     }
 }
 
-fn keyed(calls: Calls<'_>, key: Option<IdemKey>) -> Calls<'_> {
+fn keyed(calls: Calls<'_, Reported>, key: Option<IdemKey>) -> Calls<'_, Reported> {
     match key {
         Some(key) => calls.idempotency_key(key),
         None => calls,
@@ -74,33 +86,31 @@ fn keyed(calls: Calls<'_>, key: Option<IdemKey>) -> Calls<'_> {
 #[pymethods]
 impl RonAppSdk {
     #[new]
-    #[pyo3(signature = (*, capability=None, timeout=None, **settings))]
+    #[pyo3(signature = (*, capability=None, timeout=None, on_report=None, **settings))]
     fn new(
         py: Python<'_>,
         capability: Option<Source>,
         timeout: Option<Time>,
+        on_report: Option<Py<PyAny>>,
         settings: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
-        Self::with_settings(
-            py,
-            Settings::of_arguments(py, capability, timeout, settings)?,
-        )
+        let settings = Settings::of_arguments(py, capability, timeout, settings)?;
+        Self::with_settings(py, settings, on_report)
     }
 
     /// A client with the settings of the environment: RON_SDK_GATEWAY_ADDR and so on, and the capability in
     /// RON_SDK_CAPABILITY if there is one. Arguments go before it.
     #[staticmethod]
-    #[pyo3(signature = (*, capability=None, timeout=None, **settings))]
+    #[pyo3(signature = (*, capability=None, timeout=None, on_report=None, **settings))]
     fn from_env(
         py: Python<'_>,
         capability: Option<Source>,
         timeout: Option<Time>,
+        on_report: Option<Py<PyAny>>,
         settings: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
-        Self::with_settings(
-            py,
-            Settings::of_environment(py, capability, timeout, settings)?,
-        )
+        let settings = Settings::of_environment(py, capability, timeout, settings)?;
+        Self::with_settings(py, settings, on_report)
     }
 
     /// Stores up to 1,015,808 bytes and returns their address, which is compared with their hash.
@@ -339,6 +349,10 @@ impl RonAppSdk {
     /// What the client has at the moment.
     fn stats(&self) -> ClientStats {
         self.client.stats().into()
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.on_report)
     }
 
     fn __enter__(slf: Py<Self>) -> Py<Self> {

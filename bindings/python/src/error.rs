@@ -56,7 +56,7 @@ fn class<'py>(py: Python<'py>, kind: ErrorKind) -> PyResult<Bound<'py, PyType>> 
     Ok(class.cast_into::<PyType>()?)
 }
 
-const fn executed(executed: Executed) -> &'static str {
+pub(crate) const fn executed(executed: Executed) -> &'static str {
     match executed {
         Executed::No => "no",
         Executed::Yes => "yes",

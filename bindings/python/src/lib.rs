@@ -56,7 +56,7 @@ mod _native {
         queue::CompletionQueue,
         settings::setting_names,
         signals::forget_main_thread,
-        values::{ClientStats, ObjectInfo, UnverifiedRange},
+        values::{CallReport, ClientStats, ObjectInfo, UnverifiedRange},
     };
 
     #[pymodule_init]

@@ -4,7 +4,7 @@
 use crate::body::Body;
 use crate::error::exception;
 use crate::mailbox::{Message, Receipt};
-use crate::values::{ObjectInfo, UnverifiedRange};
+use crate::values::{CallReport, ObjectInfo, UnverifiedRange};
 use pyo3::prelude::*;
 use ron_app_sdk::completion::{CallId, CompletionQueue as Queue};
 use ron_app_sdk::{self as sdk, SdkError};
@@ -21,6 +21,8 @@ pub(crate) enum Output {
     Messages(Vec<sdk::Message>),
     Range(sdk::UnverifiedRange),
     Receipt(sdk::Receipt),
+    /// With how the call went.
+    Reported(Box<Self>, sdk::CallReport),
 }
 
 impl Output {
@@ -37,6 +39,11 @@ impl Output {
                 messages.into_pyobject(py)?.into_any().unbind()
             }
             Self::Range(part) => Py::new(py, UnverifiedRange::new(py, part)?)?.into_any(),
+            Self::Reported(output, report) => {
+                let report = Py::new(py, CallReport::from(report))?;
+                let pair = (output.into_object(py)?, report).into_pyobject(py)?;
+                pair.into_any().unbind()
+            }
             Self::Receipt(receipt) => Py::new(py, Receipt::from(receipt))?.into_any(),
         })
     }

@@ -2,6 +2,7 @@
 
 use crate::arguments::range_object;
 use crate::body::Body;
+use crate::error::executed;
 use pyo3::prelude::*;
 use ron_app_sdk as sdk;
 
@@ -66,6 +67,54 @@ impl UnverifiedRange {
         format!(
             "UnverifiedRange(range({first}, {stop}) of {} bytes)",
             self.size
+        )
+    }
+}
+
+/// How a call went that has succeeded.
+#[pyclass(frozen, eq, module = "ron_app_sdk")]
+#[derive(PartialEq)]
+pub(crate) struct CallReport(sdk::CallReport);
+
+impl From<sdk::CallReport> for CallReport {
+    fn from(report: sdk::CallReport) -> Self {
+        Self(report)
+    }
+}
+
+#[pymethods]
+impl CallReport {
+    /// How many attempts it took, from 1; 0 where the cache had the result.
+    #[getter]
+    fn attempts(&self) -> u32 {
+        self.0.attempts
+    }
+
+    /// Whether the gateway returned the recorded result of an earlier attempt.
+    #[getter]
+    fn replayed(&self) -> bool {
+        self.0.replayed
+    }
+
+    /// Whether it changed something at the gateway: "yes", "no" or "unknown".
+    #[getter]
+    fn executed(&self) -> &'static str {
+        executed(self.0.executed)
+    }
+
+    /// From the call to its result, in seconds.
+    #[getter]
+    fn elapsed(&self) -> f64 {
+        self.0.elapsed.as_secs_f64()
+    }
+
+    fn __repr__(&self) -> String {
+        format!(
+            "CallReport(attempts={}, replayed={}, executed='{}', elapsed={})",
+            self.attempts(),
+            if self.replayed() { "True" } else { "False" },
+            self.executed(),
+            self.elapsed()
         )
     }
 }

@@ -12,6 +12,7 @@ import pytest
 from ron_app_sdk import (
     AsyncRonAppSdk,
     Body,
+    CallReport,
     Capability,
     CapabilityFile,
     ClientStats,
@@ -207,3 +208,26 @@ def test_capabilities_do_not_show_themselves(ron_gateway: Gateway) -> None:
     lease = Lease("topic", "1", "canary")
     assert "canary" not in repr(lease)
     assert lease.expose() == "canary"
+
+
+def test_a_report_says_how_a_call_went(make: Make, faulty: Gateway) -> None:
+    faulty.arm({"fault": "error_after", "operation": "storage.put", "times": 1})
+    reports: list[CallReport] = []
+    sdk = make(faulty, on_report=reports.append, backoff_base_ms=1)
+    address = sdk.storage_put(b"x")
+    assert sdk.storage_get(address) == b"x"
+    with pytest.raises(NotFoundError):
+        sdk.index_resolve("nobody.knows")
+    put, get = reports
+    assert (put.attempts, put.replayed, put.executed) == (2, True, "yes")
+    assert (get.attempts, get.replayed, get.executed) == (1, False, "no")
+    assert 0 < get.elapsed < 5
+    assert "attempts=2, replayed=True" in repr(put)
+
+
+def test_what_on_report_raises_comes_out_of_the_call(make: Make, ron_gateway: Gateway) -> None:
+    def broken(report: CallReport) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        make(ron_gateway, on_report=broken).storage_put(b"x")

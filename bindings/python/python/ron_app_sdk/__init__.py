@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ._native import (
     MAX_BODY,
     Body,
+    CallReport,
     Capability,
     CapabilityFile,
     ClientStats,
@@ -66,6 +67,7 @@ __all__ = [
     "Body",
     "BusyError",
     "CallCancelledError",
+    "CallReport",
     "Capability",
     "CapabilityDeniedError",
     "CapabilityExpiredError",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from ._completions import completions
-from ._native import AsyncClient, Capability, CapabilityFile, ClientStats, Lease, Message
+from ._native import AsyncClient, CallReport, Capability, CapabilityFile, ClientStats, Lease, Message
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -20,13 +20,15 @@ if TYPE_CHECKING:
 
 _Source = Capability | CapabilityFile
 _Time = float | timedelta
+_OnReport = Callable[[CallReport], object]
 
 
 class AsyncRonAppSdk:
     """A client of one RON gateway, for event loops. Several loops, in several threads, may share it.
 
     Settings are keyword arguments: see `Settings`. `capability` and `timeout`, in seconds or as a `timedelta`, are
-    those of calls that have none of their own. Nothing is read or connected before the first call.
+    those of calls that have none of their own. `on_report` is called with the `CallReport` of each call that succeeds,
+    in its task, before the call returns. Nothing is read or connected before the first call.
 
     A call begins when it is awaited or made a task, and ends with `asyncio.CancelledError`, at the gateway too, when
     its task is cancelled.
@@ -38,23 +40,36 @@ class AsyncRonAppSdk:
     ```
     """
 
-    __slots__ = ("__weakref__", "_client")
+    __slots__ = ("__weakref__", "_client", "_on_report")
 
     _client: AsyncClient
+    _on_report: _OnReport | None
 
     def __init__(
-        self, *, capability: _Source | None = None, timeout: _Time | None = None, **settings: Unpack[Settings]
+        self,
+        *,
+        capability: _Source | None = None,
+        timeout: _Time | None = None,
+        on_report: _OnReport | None = None,
+        **settings: Unpack[Settings],
     ) -> None:
-        self._client = AsyncClient(capability, timeout, settings)
+        self._on_report = on_report
+        self._client = AsyncClient(capability, timeout, on_report is not None, settings)
 
     @classmethod
     def from_env(
-        cls, *, capability: _Source | None = None, timeout: _Time | None = None, **settings: Unpack[Settings]
+        cls,
+        *,
+        capability: _Source | None = None,
+        timeout: _Time | None = None,
+        on_report: _OnReport | None = None,
+        **settings: Unpack[Settings],
     ) -> Self:
         """A client with the settings of the environment: RON_SDK_GATEWAY_ADDR and so on, and the capability in
         RON_SDK_CAPABILITY if there is one. Arguments go before it."""
         made = cls.__new__(cls)
-        made._client = AsyncClient.from_env(capability, timeout, settings)
+        made._on_report = on_report
+        made._client = AsyncClient.from_env(capability, timeout, on_report is not None, settings)
         return made
 
     async def storage_put(
@@ -68,7 +83,7 @@ class AsyncRonAppSdk:
         """Stores up to 1,015,808 bytes and returns their address, which is compared with their hash."""
         loop = completions()
         call = self._client.storage_put(loop.queue, body, capability, timeout, idempotency_key)
-        address: str = await loop.result_of(call)
+        address: str = await loop.result_of(call, self._on_report)
         return address
 
     async def storage_get(
@@ -76,7 +91,9 @@ class AsyncRonAppSdk:
     ) -> Body:
         """Fetches an object. Its bytes are hashed and compared with the address."""
         loop = completions()
-        body: Body = await loop.result_of(self._client.storage_get(loop.queue, address, capability, timeout))
+        body: Body = await loop.result_of(
+            self._client.storage_get(loop.queue, address, capability, timeout), self._on_report
+        )
         return body
 
     async def storage_get_range(
@@ -85,7 +102,7 @@ class AsyncRonAppSdk:
         """Fetches a part of an object, such as `range(0, 100)`, which cannot be verified."""
         loop = completions()
         call = self._client.storage_get_range(loop.queue, address, byte_range, capability, timeout)
-        part: UnverifiedRange = await loop.result_of(call)
+        part: UnverifiedRange = await loop.result_of(call, self._on_report)
         return part
 
     async def storage_head(
@@ -93,7 +110,9 @@ class AsyncRonAppSdk:
     ) -> ObjectInfo:
         """Asks for an object's size."""
         loop = completions()
-        info: ObjectInfo = await loop.result_of(self._client.storage_head(loop.queue, address, capability, timeout))
+        info: ObjectInfo = await loop.result_of(
+            self._client.storage_head(loop.queue, address, capability, timeout), self._on_report
+        )
         return info
 
     async def edge_get(
@@ -106,7 +125,9 @@ class AsyncRonAppSdk:
     ) -> Body:
         """Fetches the object at a path, or a range of it that ends at the object's end at the latest."""
         loop = completions()
-        body: Body = await loop.result_of(self._client.edge_get(loop.queue, path, byte_range, capability, timeout))
+        body: Body = await loop.result_of(
+            self._client.edge_get(loop.queue, path, byte_range, capability, timeout), self._on_report
+        )
         return body
 
     async def edge_head(
@@ -114,7 +135,9 @@ class AsyncRonAppSdk:
     ) -> ObjectInfo:
         """Asks for the size and address of the object at a path."""
         loop = completions()
-        info: ObjectInfo = await loop.result_of(self._client.edge_head(loop.queue, path, capability, timeout))
+        info: ObjectInfo = await loop.result_of(
+            self._client.edge_head(loop.queue, path, capability, timeout), self._on_report
+        )
         return info
 
     async def mailbox_send(
@@ -130,7 +153,7 @@ class AsyncRonAppSdk:
         """Sends a message. It is delivered at least once."""
         loop = completions()
         call = self._client.mailbox_send(loop.queue, topic, body, attributes, capability, timeout, idempotency_key)
-        receipt: Receipt = await loop.result_of(call)
+        receipt: Receipt = await loop.result_of(call, self._on_report)
         return receipt
 
     async def mailbox_receive(
@@ -147,7 +170,7 @@ class AsyncRonAppSdk:
         30 s unless given; where there is none, waits for a first one for up to `wait`, at most 20 s."""
         loop = completions()
         call = self._client.mailbox_receive(loop.queue, topic, max_messages, visibility, wait, capability, timeout)
-        messages: list[Message] = await loop.result_of(call)
+        messages: list[Message] = await loop.result_of(call, self._on_report)
         return messages
 
     async def mailbox_recv(
@@ -156,7 +179,9 @@ class AsyncRonAppSdk:
         """Receives up to 16 messages from the one topic that the capability is for, for 30 s, and waits for a first one
         for as long as the timeout allows, at most 20 s."""
         loop = completions()
-        messages: list[Message] = await loop.result_of(self._client.mailbox_recv(loop.queue, capability, timeout))
+        messages: list[Message] = await loop.result_of(
+            self._client.mailbox_recv(loop.queue, capability, timeout), self._on_report
+        )
         return messages
 
     async def mailbox_ack(
@@ -164,7 +189,7 @@ class AsyncRonAppSdk:
     ) -> None:
         """Ends a message: it is not delivered again."""
         loop = completions()
-        await loop.result_of(self._client.mailbox_ack(loop.queue, message, capability, timeout))
+        await loop.result_of(self._client.mailbox_ack(loop.queue, message, capability, timeout), self._on_report)
 
     async def mailbox_nack(
         self,
@@ -176,7 +201,9 @@ class AsyncRonAppSdk:
     ) -> None:
         """Gives a message back, to be delivered again after `delay`, 0 to 12 h."""
         loop = completions()
-        await loop.result_of(self._client.mailbox_nack(loop.queue, message, delay, capability, timeout))
+        await loop.result_of(
+            self._client.mailbox_nack(loop.queue, message, delay, capability, timeout), self._on_report
+        )
 
     async def mailbox_extend(
         self,
@@ -188,12 +215,16 @@ class AsyncRonAppSdk:
     ) -> None:
         """Keeps a message for `visibility` from now, 250 ms to 12 h, under the same lease."""
         loop = completions()
-        await loop.result_of(self._client.mailbox_extend(loop.queue, message, visibility, capability, timeout))
+        await loop.result_of(
+            self._client.mailbox_extend(loop.queue, message, visibility, capability, timeout), self._on_report
+        )
 
     async def index_resolve(self, name: str, *, capability: _Source | None = None, timeout: _Time | None = None) -> str:
         """The address that a name stands for."""
         loop = completions()
-        address: str = await loop.result_of(self._client.index_resolve(loop.queue, name, capability, timeout))
+        address: str = await loop.result_of(
+            self._client.index_resolve(loop.queue, name, capability, timeout), self._on_report
+        )
         return address
 
     async def index_publish(
@@ -210,7 +241,7 @@ class AsyncRonAppSdk:
         far."""
         loop = completions()
         call = self._client.index_publish(loop.queue, name, address, expected, capability, timeout, idempotency_key)
-        await loop.result_of(call)
+        await loop.result_of(call, self._on_report)
 
     async def close(self, timeout: _Time | None = None) -> int:
         """Closes the client: it takes no more calls, waits for up to `timeout` for those that are open, 5 s unless

@@ -14,7 +14,7 @@ from asyncio import AbstractEventLoop, CancelledError, Future
 from collections.abc import Callable
 from typing import Any
 
-from ._native import CompletionQueue
+from ._native import CallReport, CompletionQueue
 
 # For how long a thread waits at once for completions, where the loop cannot watch a descriptor.
 _WAIT = 0.1
@@ -43,15 +43,20 @@ class Completions:
         )
         thread.start()
 
-    async def result_of(self, call: int) -> Any:
+    async def result_of(self, call: int, on_report: Callable[[CallReport], object] | None = None) -> Any:
         """Waits for what comes of a call. Where the task is cancelled meanwhile, so is the call, at the gateway too."""
         self._futures[call] = future = self.create_future()
         try:
-            return await future
+            value = await future
         except CancelledError:
             if self._futures.pop(call, None) is not None:
                 self.queue.cancel(call)
             raise
+        if on_report is None:
+            return value
+        value, report = value
+        on_report(report)
+        return value
 
     def deliver(self) -> None:
         """Ends the futures of the calls that have ended."""

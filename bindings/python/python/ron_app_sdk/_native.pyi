@@ -1,4 +1,4 @@
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from os import PathLike
 from types import TracebackType
@@ -15,6 +15,7 @@ __all__ = [
     "MAX_BODY",
     "AsyncClient",
     "Body",
+    "CallReport",
     "Capability",
     "CapabilityFile",
     "ClientStats",
@@ -92,6 +93,18 @@ class UnverifiedRange:
     def size(self) -> int: ...
 
 @final
+class CallReport:
+    @property
+    def attempts(self) -> int: ...
+    @property
+    def replayed(self) -> bool: ...
+    @property
+    def executed(self) -> Literal["yes", "no", "unknown"]: ...
+    @property
+    def elapsed(self) -> float: ...
+    def __eq__(self, other: object, /) -> bool: ...
+
+@final
 class ClientStats:
     @property
     def open_calls(self) -> int: ...
@@ -160,11 +173,20 @@ class Message:
 @final
 class RonAppSdk:
     def __new__(
-        cls, *, capability: _Source | None = None, timeout: _Time | None = None, **settings: Unpack[Settings]
+        cls,
+        *,
+        capability: _Source | None = None,
+        timeout: _Time | None = None,
+        on_report: Callable[[CallReport], object] | None = None,
+        **settings: Unpack[Settings],
     ) -> Self: ...
     @staticmethod
     def from_env(
-        *, capability: _Source | None = None, timeout: _Time | None = None, **settings: Unpack[Settings]
+        *,
+        capability: _Source | None = None,
+        timeout: _Time | None = None,
+        on_report: Callable[[CallReport], object] | None = None,
+        **settings: Unpack[Settings],
     ) -> RonAppSdk: ...
     def storage_put(
         self,
@@ -262,9 +284,13 @@ class CompletionQueue:
 
 @final
 class AsyncClient:
-    def __new__(cls, capability: _Source | None, timeout: _Time | None, settings: Settings) -> Self: ...
+    def __new__(
+        cls, capability: _Source | None, timeout: _Time | None, is_reporting: bool, settings: Settings
+    ) -> Self: ...
     @staticmethod
-    def from_env(capability: _Source | None, timeout: _Time | None, settings: Settings) -> AsyncClient: ...
+    def from_env(
+        capability: _Source | None, timeout: _Time | None, is_reporting: bool, settings: Settings
+    ) -> AsyncClient: ...
     def storage_put(
         self,
         queue: CompletionQueue,

@@ -20,12 +20,12 @@ import sys
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from . import Capability, RonAppSdk
+from . import CallReport, Capability, RonAppSdk
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -142,17 +142,29 @@ class Gateway:
         """The settings that point a client at the gateway."""
         return {"gateway_addr": self.address, "tls_ca": self.certificate_authority}
 
-    def client(self, *, timeout: float | None = None, **settings: Unpack[Settings]) -> RonAppSdk:
+    def client(
+        self,
+        *,
+        timeout: float | None = None,
+        on_report: Callable[[CallReport], object] | None = None,
+        **settings: Unpack[Settings],
+    ) -> RonAppSdk:
         """A client of the gateway, with the gateway's capability."""
         merged: Settings = {**self.settings, **settings}
-        return RonAppSdk(capability=self.capability, timeout=timeout, **merged)
+        return RonAppSdk(capability=self.capability, timeout=timeout, on_report=on_report, **merged)
 
-    def async_client(self, *, timeout: float | None = None, **settings: Unpack[Settings]) -> AsyncRonAppSdk:
+    def async_client(
+        self,
+        *,
+        timeout: float | None = None,
+        on_report: Callable[[CallReport], object] | None = None,
+        **settings: Unpack[Settings],
+    ) -> AsyncRonAppSdk:
         """A client of the gateway for event loops, with the gateway's capability."""
         from . import AsyncRonAppSdk
 
         merged: Settings = {**self.settings, **settings}
-        return AsyncRonAppSdk(capability=self.capability, timeout=timeout, **merged)
+        return AsyncRonAppSdk(capability=self.capability, timeout=timeout, on_report=on_report, **merged)
 
     def arm(self, *rules: Mapping[str, Any], seed: int | None = None) -> None:
         """Injects what these rules say from now on, in place of what was injected before: see `docs/FAULTS.md`."""
