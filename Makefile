@@ -4,12 +4,15 @@ FILE ?= README.md
 FAULTS = RON_GATEWAY_FAULT_5XX=0.2 RON_GATEWAY_FAULT_TIMEOUT=0.02 RON_GATEWAY_FAULT_SEED=32
 GATEWAY = target/release/ron-gateway dev --listen 127.0.0.1:0 --
 
-.PHONY: help demo test test-deep smoke overhead perf baselines flamegraphs lint tools tools-test
+PREFIX ?= /usr/local
+
+.PHONY: help demo install test test-deep smoke overhead perf baselines flamegraphs lint tools tools-test
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: tools-test ## Start a gateway, put a file (FILE=path) through it and back, then again with faults
+demo: tools-demo ## Start a gateway, put a file (FILE=path) through it and back, then again with faults
 	@cargo build --quiet --release --locked -p ron-gateway -p quickstart
 	@$(GATEWAY) target/release/quickstart "$(FILE)"
 	@printf '\nThe same with 20 %% of answers 5xx and 2 %% missing:\n\n'
@@ -17,6 +20,14 @@ demo: tools-test ## Start a gateway, put a file (FILE=path) through it and back,
 	@scripts/python.sh install target/python/demo
 	@printf '\nFrom Python, with an installed wheel:\n'
 	@$(GATEWAY) target/python/demo/bin/python examples/python/quickstart.py "$(FILE)"
+	@printf '\nThe same from C:\n\n'
+	@cargo build --quiet --release --locked -p ron-ffi
+	@scripts/install.sh "$(CURDIR)/target/demo" >/dev/null
+	@cc examples/c/quickstart.c $$(PKG_CONFIG_PATH=target/demo/lib/pkgconfig pkg-config --cflags --libs ron_sdk) -o target/demo/quickstart
+	@LD_LIBRARY_PATH=target/demo/lib $(GATEWAY) target/demo/quickstart "$(FILE)"
+install: tools ## Install the C library, its headers, pkg-config and CMake files: PREFIX=/usr/local, DESTDIR=
+	@cargo build --quiet --release --locked -p ron-ffi
+	@DESTDIR="$(DESTDIR)" scripts/install.sh "$(PREFIX)"
 
 test: tools-test ## Run everything that must pass, with the time of each stage
 	@scripts/test.sh
@@ -52,5 +63,8 @@ lint: tools ## Check format and lints
 tools:
 	@scripts/check_tools.sh cargo cc
 
+tools-demo:
+	@scripts/check_tools.sh cargo cc pkg-config
+
 tools-test:
-	@scripts/check_tools.sh cargo cc python3
+	@scripts/check_tools.sh cargo cc c++ python3 pkg-config cmake

@@ -15,6 +15,15 @@ for tool in "$@"; do
     cc)
         command -v cc >/dev/null || fix 'cc is missing: install a C compiler (apt-get install gcc)'
         ;;
+    c++)
+        command -v c++ >/dev/null || fix 'c++ is missing: install a C++ compiler (apt-get install g++)'
+        ;;
+    cmake)
+        command -v cmake >/dev/null || fix 'cmake is missing: install it (apt-get install cmake)'
+        ;;
+    pkg-config)
+        command -v pkg-config >/dev/null || fix 'pkg-config is missing: install it (apt-get install pkg-config)'
+        ;;
     git)
         command -v git >/dev/null || fix 'git is missing: install it (apt-get install git)'
         ;;

@@ -10,6 +10,7 @@ docs() {
 
 release_build() {
     cargo build --quiet --release --locked -p ron-gateway -p quickstart -p worker -p ron-overhead -p ron-time-gate -p gwsmoke -p ron-conformance
+    cargo build --quiet --release --locked -p ron-gateway -p ron-ffi -p quickstart -p worker -p ron-overhead -p ron-time-gate -p gwsmoke
 }
 
 against_gateway() {
@@ -82,6 +83,8 @@ else
 fi
 stage 'documentation' docs
 stage 'release build' release_build
+stage 'C' scripts/c_tests.sh
+stage 'C, installed' scripts/c_install_tests.sh
 stage 'demo' demo
 stage 'python' python_package
 stage 'smoke' smoke

@@ -15,6 +15,11 @@ if command -v strace >/dev/null; then
 else
     not_run 'system calls' strace
 fi
+if command -v valgrind >/dev/null; then
+    stage 'C under valgrind' scripts/c_tests.sh valgrind
+else
+    not_run 'C under valgrind' valgrind
+fi
 stage 'a million calls' cargo test --quiet --release --locked -p ron-history --test self_test -- --ignored
 stage 'lints of the peers' cargo clippy --quiet --locked -p ron-overhead --features peers --all-targets -- -D warnings
 stage 'crossing into C' scripts/crossing.sh
