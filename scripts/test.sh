@@ -52,12 +52,6 @@ time_gate() {
     against_gateway scripts/interleave.py target/release/ron-time-gate target/release/ron-time-gate target/perf/try --rounds 1
 }
 
-# The agents of all languages; each adds its own.
-conformance() {
-    local program=target/release/ron-conformance
-    "$program" run --agent "$program agent async" --agent "$program agent blocking"
-}
-
 demo() {
     make --no-print-directory demo
 }
@@ -89,7 +83,7 @@ stage 'demo' demo
 stage 'python' python_package
 stage 'smoke' smoke
 stage 'worker' against_gateway target/release/worker
-stage 'conformance' conformance
+stage 'conformance' scripts/conformance.sh
 stage 'independent client' against_gateway python3 testing/independent-client/oap_client.py
 stage 'overhead' overhead
 stage 'time gate' time_gate

@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Holds every language against the scenarios of testing/conformance. Arguments are the runner's: --only NAME.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+scripts/check_tools.sh cargo cc
+target=${CARGO_TARGET_DIR:-target}
+out=$target/conformance
+mkdir -p "$out"
+cargo build --quiet --release --locked -p ron-conformance -p ron-ffi
+runner=$target/release/ron-conformance
+agents=(--agent "$runner agent async" --agent "$runner agent blocking")
+
+# The static library: there is nothing to be found at run time.
+cc -std=c11 -O1 -Wall -Wextra -Wpedantic -Werror -Iinclude ffi/conformance/agent.c -o "$out/agent-c" \
+    "$target/release/libron_sdk.a" -lpthread -ldl -lm
+agents+=(--agent "$out/agent-c blocking" --agent "$out/agent-c async")
+
+"$runner" run "${agents[@]}" "$@"
