@@ -15,7 +15,8 @@ export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
 # The README's program, as it stands there.
 awk '/^```c$/ {inside = 1; next} /^```$/ {inside = 0} inside' README.md >"$work/hello.c"
 [ -s "$work/hello.c" ] || { echo 'README.md has no program in C' >&2; exit 1; }
-cp -r examples/c "$work/examples"
+cp -r examples/c "$work/c"
+cp -r examples/cpp "$work/cpp"
 cd "$work"
 
 # Runs a program against a gateway of its own.
@@ -32,10 +33,12 @@ cc "${warnings[@]}" hello.c $(pkg-config --cflags ron_sdk) "$prefix/lib/libron_s
 against ./static
 echo 'installed: pkg-config, shared and static'
 
-cmake -S examples -B build -DCMAKE_PREFIX_PATH="$prefix" >cmake.log || { cat cmake.log >&2; exit 1; }
-cmake --build build >cmake.log 2>&1 || { cat cmake.log >&2; exit 1; }
+for language in c cpp; do
+    cmake -S $language -B build/$language -DCMAKE_PREFIX_PATH="$prefix" >cmake.log || { cat cmake.log >&2; exit 1; }
+    cmake --build build/$language >cmake.log 2>&1 || { cat cmake.log >&2; exit 1; }
+done
 echo 'a file' >file
-for program in quickstart quickstart-static epoll; do
+for program in c/quickstart c/quickstart-static c/epoll cpp/quickstart; do
     against "build/$program" file
 done
 echo 'installed: CMake, shared and static'
