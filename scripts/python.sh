@@ -30,7 +30,7 @@ wheels() {
     case $out in /*) wheels=$out/wheels ;; esac
     for folder in $package $gateway; do
         # Not strict about old systems: these wheels are for this one.
-        (cd $folder && "$tools/bin/maturin" build --quiet --release --compatibility linux --out "$wheels")
+        (cd $folder && "$tools/bin/maturin" build --quiet --locked --release --compatibility linux --out "$wheels")
     done
 }
 
