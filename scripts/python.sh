@@ -3,6 +3,7 @@
 #
 #   scripts/python.sh install FOLDER    builds the wheels and installs nothing but them into FOLDER
 #   scripts/python.sh test [ARGUMENTS]  that, then ruff, mypy and pytest (with the arguments)
+#   scripts/python.sh bench [ARGUMENTS] the benches, with a module that has the echo
 #   scripts/python.sh package           that a source distribution builds, and that an index would take everything
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -40,21 +41,36 @@ install() { # folder
     "$tools/bin/pip" --quiet --disable-pip-version-check --python "$1/bin/python" install --no-index --no-deps "$out"/wheels/*.whl
 }
 
+# Beside the wheels, the tools, without another copy of them. Sets `python`.
+with_tools() { # folder
+    install "$1"
+    local packages='import sysconfig; print(sysconfig.get_path("purelib"))'
+    "$tools/bin/python" -c "$packages" >"$("$1/bin/python" -c "$packages")/tools.pth"
+    python=$(cd "$1/bin" && pwd)/python
+}
+
 tests() {
     wheels
-    install "$out/test"
-    # Beside the wheels, the tools: without another copy of them.
-    "$tools/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
-        >"$("$out/test/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/tools.pth"
-    local python
-    python=$(cd "$out/test/bin" && pwd)/python
+    with_tools "$out/test"
     "$tools/bin/ruff" check --quiet --config $package/pyproject.toml $package examples/python
     "$tools/bin/ruff" format --quiet --check --config $package/pyproject.toml $package examples/python
     "$tools/bin/mypy" --config-file $package/pyproject.toml --python-executable "$python" \
-        $package/python $package/tests
+        $package/python $package/tests $package/benches
     "$tools/bin/mypy" --config-file $package/pyproject.toml --python-executable "$python" --scripts-are-modules \
         examples/python/*.py
     (cd $package && env -u RON_GATEWAY_BIN "$python" -m pytest -p no:cacheprovider --quiet "$@")
+}
+
+benches() {
+    wheels
+    rm -rf "$out/echo"
+    local echo=$out/echo
+    case $out in /*) ;; *) echo=$PWD/$out/echo ;; esac
+    (cd $package && "$tools/bin/maturin" build --quiet --locked --release --features echo --compatibility linux --out "$echo")
+    rm -f "$out"/wheels/ron_app_sdk-*.whl
+    cp "$echo"/*.whl "$out/wheels"
+    with_tools "$out/bench"
+    (cd $package && "$python" -W ignore -m pytest -W ignore -p no:cacheprovider benches "$@")
 }
 
 packages() {
@@ -77,9 +93,10 @@ install)
     install "$1"
     ;;
 test) tests "$@" ;;
+bench) benches "$@" ;;
 package) packages ;;
 *)
-    sed -n '2,7s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
 esac

@@ -69,7 +69,11 @@ impl Call {
 }
 
 impl AsyncClient {
-    fn with_settings(py: Python<'_>, settings: Settings, is_reporting: bool) -> PyResult<Self> {
+    pub(crate) fn with_settings(
+        py: Python<'_>,
+        settings: Settings,
+        is_reporting: bool,
+    ) -> PyResult<Self> {
         let Settings { config, capability } = settings;
         let gateway_addr = config.gateway_addr.clone();
         // It waits for nothing.

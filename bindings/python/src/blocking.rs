@@ -36,7 +36,7 @@ pub(crate) struct RonAppSdk {
 }
 
 impl RonAppSdk {
-    fn with_settings(
+    pub(crate) fn with_settings(
         py: Python<'_>,
         settings: Settings,
         on_report: Option<Py<PyAny>>,

@@ -9,6 +9,8 @@ mod asynchronous;
 mod blocking;
 mod body;
 mod capability;
+#[cfg(feature = "echo")]
+mod echo;
 mod error;
 mod mailbox;
 mod queue;
@@ -58,6 +60,10 @@ mod _native {
         signals::forget_main_thread,
         values::{CallReport, ClientStats, ObjectInfo, UnverifiedRange},
     };
+
+    #[cfg(feature = "echo")]
+    #[pymodule_export]
+    use super::echo::{core_get, echo_async_client, echo_client};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
