@@ -1,6 +1,7 @@
 // The native part: what it offers, and how it is found.
 
 import { join } from "node:path";
+import { PLATFORMS, platformName } from "./platforms.js";
 
 /** The fields of an error, as the native part gives them. */
 export interface Failure {
@@ -112,24 +113,6 @@ export interface Native {
   errorKinds(): { number: number; name: string }[];
   settings(): { name: string; variable: string }[];
   capabilityVariable(): string;
-}
-
-/** The platforms that there are packages for, and the file in each. */
-const PLATFORMS: Readonly<Record<string, string>> = {
-  "linux-x64-gnu": "ron-node.linux-x64-gnu.node",
-  "linux-arm64-gnu": "ron-node.linux-arm64-gnu.node",
-  "darwin-x64": "ron-node.darwin-x64.node",
-  "darwin-arm64": "ron-node.darwin-arm64.node",
-};
-
-/** @internal This machine's platform, as in the names of the packages. */
-export function platformName(platform: string = process.platform, arch: string = process.arch): string {
-  return platform === "linux" ? `linux-${arch}-${libcName()}` : `${platform}-${arch}`;
-}
-
-function libcName(): "gnu" | "musl" {
-  const report = process.report.getReport() as { header?: { glibcVersionRuntime?: string } };
-  return report.header?.glibcVersionRuntime === undefined ? "musl" : "gnu";
 }
 
 /** @internal */

@@ -8,7 +8,7 @@ import { delimiter, join } from "node:path";
 import { createInterface } from "node:readline";
 import { inspect } from "node:util";
 import { RonAppSdk, type ClientOptions } from "./client.js";
-import { platformName } from "./native.js";
+import { platformName } from "./platforms.js";
 
 /** Faults by probability, as the gateway's variables name them: see `docs/FAULTS.md`. */
 export interface Faults {

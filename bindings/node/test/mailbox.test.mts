@@ -110,6 +110,6 @@ test("an abort ends a loop that waits, without an error", async () => {
 test("what fails in a receive ends the loop with its error", async () => {
   await its.gateway.arm([{ fault: "reset", operation: "mailbox.receive" }]);
   await using sdk = its.gateway.client({ backoff: { maxAttempts: 1 } });
-  await assert.rejects(sdk.mailbox(unique("topic")).next(), RonTransportError);
+  await assert.rejects(sdk.mailbox(unique("topic"), { waitMs: 100 }).next(), RonTransportError);
   await its.gateway.disarm();
 });

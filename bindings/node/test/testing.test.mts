@@ -10,8 +10,10 @@ import { Gateway } from "@ron/app-sdk/testing";
 import { PACKAGE, run } from "./support.mjs";
 
 const internal = createRequire(import.meta.url);
-const { load, platformName } = internal(`${PACKAGE}dist/native.js`) as {
+const { load } = internal(`${PACKAGE}dist/native.js`) as {
   load(platform: string, requires?: (name: string) => unknown): unknown;
+};
+const { platformName } = internal(`${PACKAGE}dist/platforms.js`) as {
   platformName(platform?: string, arch?: string): string;
 };
 const { findBinary } = internal(`${PACKAGE}dist/testing.js`) as { findBinary(env: object): string };
