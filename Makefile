@@ -28,6 +28,8 @@ demo: tools-demo ## Start a gateway, put a file (FILE=path) through it and back,
 install: tools ## Install the C library, its headers, pkg-config and CMake files: PREFIX=/usr/local, DESTDIR=
 	@cargo build --quiet --release --locked -p ron-ffi
 	@DESTDIR="$(DESTDIR)" scripts/install.sh "$(PREFIX)"
+	@printf '\nThe same from Node, with the packed package in a clean folder:\n\n'
+	@scripts/node.sh demo "$(FILE)"
 
 test: tools-test ## Run everything that must pass, with the time of each stage
 	@scripts/test.sh
@@ -68,3 +70,4 @@ tools-demo:
 
 tools-test:
 	@scripts/check_tools.sh cargo cc c++ python3 pkg-config cmake
+	@scripts/check_tools.sh cargo cc node python3

@@ -27,6 +27,12 @@ for tool in "$@"; do
     git)
         command -v git >/dev/null || fix 'git is missing: install it (apt-get install git)'
         ;;
+    node)
+        fix='install Node 20 or newer with npm (https://nodejs.org, or apt-get install nodejs npm)'
+        command -v node >/dev/null || fix "node is missing: $fix"
+        node -e 'process.exit(process.versions.node.split(".")[0] < 20 ? 1 : 0)' || fix "node is $(node --version): $fix"
+        command -v npm >/dev/null || fix "npm is missing: $fix"
+        ;;
     python3)
         command -v python3 >/dev/null || fix 'python3 is missing: install Python 3.11 or newer (apt-get install python3)'
         python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||

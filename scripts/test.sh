@@ -89,6 +89,7 @@ stage 'C' scripts/c_tests.sh
 stage 'C, installed' scripts/c_install_tests.sh
 stage 'demo' demo
 stage 'smoke' smoke
+stage 'node' scripts/node.sh
 stage 'worker' against_gateway target/release/worker
 stage 'conformance' scripts/conformance.sh
 stage 'python' python_package
