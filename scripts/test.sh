@@ -58,6 +58,7 @@ conformance() {
     local python='target/python/test/bin/python bindings/python/tests/conformance_agent.py'
     "$program" run --agent "$program agent async" --agent "$program agent blocking" \
         --agent "$python blocking" --agent "$python async"
+        --agent "node bindings/node/build/test/conformance.mjs"
 }
 
 demo() {
