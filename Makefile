@@ -11,25 +11,25 @@ PREFIX ?= /usr/local
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: tools-test ## Start a gateway, put a file (FILE=path) through it and back, then again with faults
 demo: tools-demo ## Start a gateway, put a file (FILE=path) through it and back, then again with faults
 	@cargo build --quiet --release --locked -p ron-gateway -p quickstart
 	@$(GATEWAY) target/release/quickstart "$(FILE)"
 	@printf '\nThe same with 20 %% of answers 5xx and 2 %% missing:\n\n'
 	@$(FAULTS) $(GATEWAY) target/release/quickstart "$(FILE)"
 	@scripts/python.sh install target/python/demo
-	@printf '\nFrom Python, with an installed wheel:\n'
+	@printf '\nThe same from Python, with an installed wheel:\n\n'
 	@$(GATEWAY) target/python/demo/bin/python examples/python/quickstart.py "$(FILE)"
 	@printf '\nThe same from C:\n\n'
 	@cargo build --quiet --release --locked -p ron-ffi
 	@scripts/install.sh "$(CURDIR)/target/demo" >/dev/null
 	@cc examples/c/quickstart.c $$(PKG_CONFIG_PATH=target/demo/lib/pkgconfig pkg-config --cflags --libs ron_sdk) -o target/demo/quickstart
 	@LD_LIBRARY_PATH=target/demo/lib $(GATEWAY) target/demo/quickstart "$(FILE)"
+	@printf '\nThe same from Node, with the packed package in a clean folder:\n\n'
+	@scripts/node.sh demo "$(FILE)"
+
 install: tools ## Install the C library, its headers, pkg-config and CMake files: PREFIX=/usr/local, DESTDIR=
 	@cargo build --quiet --release --locked -p ron-ffi
 	@DESTDIR="$(DESTDIR)" scripts/install.sh "$(PREFIX)"
-	@printf '\nThe same from Node, with the packed package in a clean folder:\n\n'
-	@scripts/node.sh demo "$(FILE)"
 
 test: tools-test ## Run everything that must pass, with the time of each stage
 	@scripts/test.sh
@@ -66,8 +66,7 @@ tools:
 	@scripts/check_tools.sh cargo cc
 
 tools-demo:
-	@scripts/check_tools.sh cargo cc pkg-config
+	@scripts/check_tools.sh cargo cc pkg-config python3 node
 
 tools-test:
-	@scripts/check_tools.sh cargo cc c++ python3 pkg-config cmake
-	@scripts/check_tools.sh cargo cc node python3
+	@scripts/check_tools.sh cargo cc c++ pkg-config cmake python3 node

@@ -16,4 +16,13 @@ cc -std=c11 -O1 -Wall -Wextra -Wpedantic -Werror -Iinclude ffi/conformance/agent
     "$target/release/libron_sdk.a" -lpthread -ldl -lm
 agents+=(--agent "$out/agent-c blocking" --agent "$out/agent-c async")
 
+# What `scripts/python.sh test` and `scripts/node.sh` have installed and built.
+python="$target/python/test/bin/python"
+[ -x "$python" ] || scripts/python.sh install "$target/python/test"
+agents+=(--agent "$python bindings/python/tests/conformance_agent.py blocking")
+agents+=(--agent "$python bindings/python/tests/conformance_agent.py async")
+node=bindings/node/build/test/conformance.mjs
+[ -e "$node" ] || { scripts/node.sh pack && npm --prefix bindings/node run --silent build:test; }
+agents+=(--agent "node $node")
+
 "$runner" run "${agents[@]}" "$@"

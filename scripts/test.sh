@@ -52,15 +52,6 @@ time_gate() {
     against_gateway scripts/interleave.py target/release/ron-time-gate target/release/ron-time-gate target/perf/try --rounds 1
 }
 
-# The agents of all languages; each adds its own.
-conformance() {
-    local program=target/release/ron-conformance
-    local python='target/python/test/bin/python bindings/python/tests/conformance_agent.py'
-    "$program" run --agent "$program agent async" --agent "$program agent blocking" \
-        --agent "$python blocking" --agent "$python async"
-        --agent "node bindings/node/build/test/conformance.mjs"
-}
-
 demo() {
     make --no-print-directory demo
 }
@@ -90,11 +81,10 @@ stage 'C' scripts/c_tests.sh
 stage 'C, installed' scripts/c_install_tests.sh
 stage 'demo' demo
 stage 'smoke' smoke
-stage 'node' scripts/node.sh
 stage 'worker' against_gateway target/release/worker
-stage 'conformance' scripts/conformance.sh
 stage 'python' python_package
-stage 'conformance' conformance
+stage 'node' scripts/node.sh
+stage 'conformance' scripts/conformance.sh
 stage 'independent client' against_gateway python3 testing/independent-client/oap_client.py
 stage 'overhead' overhead
 stage 'time gate' time_gate
