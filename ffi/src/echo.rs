@@ -44,7 +44,8 @@ pub unsafe extern "C" fn ron_echo_new(
             ..SdkConfig::default()
         };
         let sdk = RonAppSdk::new(config)?;
-        let capability = Capability::from_base64url(crate::boundary::text(capability, "capability")?)?;
+        let capability =
+            Capability::from_base64url(crate::boundary::text(capability, "capability")?)?;
         let body = crate::boundary::bytes(body, body_len, "body")?.to_vec();
         let address = sdk.with(&capability).storage_put(&body)?;
         Ok(ron_echo_t {
