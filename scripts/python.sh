@@ -3,6 +3,7 @@
 #
 #   scripts/python.sh install FOLDER    builds the wheels and installs nothing but them into FOLDER
 #   scripts/python.sh test [ARGUMENTS]  that, then ruff, mypy and pytest (with the arguments)
+#   scripts/python.sh leaks             a million calls of each client, which must leave nothing behind
 #   scripts/python.sh bench [ARGUMENTS] the benches, with a module that has the echo
 #   scripts/python.sh package           that a source distribution builds, and that an index would take everything
 set -euo pipefail
@@ -61,6 +62,12 @@ tests() {
     (cd $package && env -u RON_GATEWAY_BIN "$python" -m pytest -p no:cacheprovider --quiet "$@")
 }
 
+leaks() {
+    wheels
+    with_tools "$out/leaks"
+    (cd $package && env -u RON_GATEWAY_BIN RON_LEAK_CALLS=1000000 "$python" -m pytest -p no:cacheprovider --quiet tests/test_leaks.py)
+}
+
 benches() {
     wheels
     rm -rf "$out/echo"
@@ -93,10 +100,11 @@ install)
     install "$1"
     ;;
 test) tests "$@" ;;
+leaks) leaks ;;
 bench) benches "$@" ;;
 package) packages ;;
 *)
-    sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
 esac
