@@ -46,7 +46,7 @@
 #include <stdint.h>
 
 /** The defaults of ron_call_options_t. */
-#define RON_CALL_OPTIONS_INIT {sizeof(ron_call_options_t), 0, NULL, NULL, NULL, NULL, NULL, NULL}
+#define RON_CALL_OPTIONS_INIT {sizeof(ron_call_options_t), RON_TIMEOUT_DEFAULT, NULL, NULL, NULL, NULL, NULL, NULL}
 
 /** An empty ron_report_t. */
 #define RON_REPORT_INIT {sizeof(ron_report_t), 0, 0, 0, 0, 0}
@@ -57,8 +57,8 @@
 /** A ron_mail_t without topic, body and attributes. */
 #define RON_MAIL_INIT {sizeof(ron_mail_t), NULL, NULL, 0, NULL, 0}
 
-/** The defaults of ron_receive_t, without a topic. */
-#define RON_RECEIVE_INIT {sizeof(ron_receive_t), NULL, 0, 0, 0, 0}
+/** A ron_receive_t without a topic: one message, for 30 s, without waiting. */
+#define RON_RECEIVE_INIT {sizeof(ron_receive_t), NULL, 30000, 0, 1, 0}
 
 /**
  * The version of the interface that the header describes: its major number times 65,536, plus its minor number. The
@@ -70,6 +70,11 @@
  * The bytes of an address as a text, its NUL included: "b3:" and 64 hexadecimal digits.
  */
 #define RON_ADDRESS_TEXT_SIZE 68
+
+/**
+ * As a limit: the client's `overall_timeout_ms`.
+ */
+#define RON_TIMEOUT_DEFAULT UINT64_MAX
 
 /**
  * The bytes of a message's id as a text, its NUL included.
@@ -301,7 +306,7 @@ typedef struct ron_call_options_t {
      */
     size_t struct_size;
     /**
-     * The limit of the whole call, 1 ms to 1 h; 0 for the client's `overall_timeout_ms`.
+     * The limit of the whole call, 1 ms to 1 h, or RON_TIMEOUT_DEFAULT. 0 is refused: no time that is left is no call.
      */
     uint64_t timeout_ms;
     /**
@@ -427,7 +432,7 @@ typedef struct ron_receive_t {
      */
     const char *topic;
     /**
-     * For how long nobody else gets the messages, 250 ms to 12 h; 0 for 30 s.
+     * For how long nobody else gets the messages, 250 ms to 12 h. RON_RECEIVE_INIT: 30 s.
      */
     uint64_t visibility_ms;
     /**
@@ -435,7 +440,7 @@ typedef struct ron_receive_t {
      */
     uint64_t wait_ms;
     /**
-     * At most so many messages, 1 to 64; 0 for 1.
+     * At most so many messages, 1 to 64. RON_RECEIVE_INIT: 1.
      */
     uint32_t max;
     /**

@@ -11,12 +11,12 @@
 #include "ron_sdk.h"
 
 #include <array>
-#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <exception>
+#include <functional>
 #include <future>
 #include <memory>
 #include <mutex>
@@ -229,6 +229,12 @@ struct Receipt {
 class Lease {
 public:
     explicit Lease(ron_lease_t *lease) noexcept : handle_(lease) {}
+    // As another process had it.
+    Lease(std::string_view topic, std::string_view id, std::string_view token)
+        : Lease(detail::attempt_handle<Lease, ron_lease_t>([&](ron_lease_t **out, ron_error_t **error) {
+                    return ron_lease_new(detail::Text(topic).get(), detail::Text(id).get(), detail::Text(token).get(), out,
+                                         error);
+                }).value()) {}
     const ron_lease_t *get() const noexcept { return handle_.get(); }
     std::string_view topic() const noexcept { return ron_lease_topic(get()); }
     std::string_view id() const noexcept { return ron_lease_id(get()); }
@@ -253,6 +259,15 @@ public:
     std::optional<std::string_view> attribute(std::string_view name) const {
         const char *value = ron_message_attribute(raw_, detail::Text(name).get());
         return value ? std::optional<std::string_view>(value) : std::nullopt;
+    }
+    // In the order of their names.
+    std::vector<std::pair<std::string_view, std::string_view>> attributes() const {
+        std::vector<std::pair<std::string_view, std::string_view>> all;
+        for (std::size_t at = 0; at < ron_message_attribute_count(raw_); at++) {
+            const char *name = ron_message_attribute_name(raw_, at);
+            all.emplace_back(name, ron_message_attribute(raw_, name));
+        }
+        return all;
     }
     ron_dead_reason_t dead(std::uint32_t *deliveries = nullptr) const noexcept {
         return ron_message_dead(raw_, deliveries);
@@ -301,9 +316,9 @@ struct Expected {
     static Expected exactly(const Address &address) { return {RON_EXPECTED_ADDRESS, address}; }
 };
 
-// How a call is made: 0 is the client's own limit, no key a fresh one. `report` is of blocking calls only.
+// How a call is made: no timeout is the client's own, no key a fresh one. `report` is of blocking calls only.
 struct Options {
-    std::chrono::milliseconds timeout{0};
+    std::optional<std::chrono::milliseconds> timeout;
     std::optional<std::string> idempotency_key;
     ron_report_t *report = nullptr;
 };
@@ -378,8 +393,10 @@ namespace detail {
 class RawOptions {
 public:
     explicit RawOptions(const Options &options, ron_callback_t callback = nullptr) : raw_ RON_CALL_OPTIONS_INIT {
-        // Less than nothing is refused like too much.
-        raw_.timeout_ms = static_cast<std::uint64_t>(options.timeout.count());
+        if (options.timeout) {
+            // Less than nothing is refused like nothing.
+            raw_.timeout_ms = options.timeout->count() > 0 ? static_cast<std::uint64_t>(options.timeout->count()) : 0;
+        }
         if (options.idempotency_key) {
             key_.emplace(*options.idempotency_key);
             raw_.idempotency_key = key_->get();
@@ -641,50 +658,55 @@ template <> inline Nothing take<Nothing>(ron_result_t *) {
     return {};
 }
 
+} // namespace detail
+
+// How an asynchronous call ended, and where it succeeded, how it went.
+template <class T> struct Ended {
+    Result<T> result;
+    ron_report_t report;
+};
+
+namespace detail {
+
 // An asynchronous call, until both its completion and whoever waits for it are done with it.
 template <class T> struct Shared {
     std::mutex mutex;
-    std::optional<Result<T>> result;
-    std::promise<T> promise;
-    // It is the promise's, not the result's.
-    bool is_future = false;
-#ifdef RON_HAS_COROUTINES
-    std::coroutine_handle<> waiting;
-#endif
+    // Until somebody has it.
+    std::optional<Ended<T>> ended;
+    // Takes it, once somebody waits.
+    std::function<void(Ended<T>)> waiting;
 
-    void complete(Result<T> ended) noexcept {
-        bool fulfils = false;
-#ifdef RON_HAS_COROUTINES
-        std::coroutine_handle<> resumed;
-#endif
+    void complete(Ended<T> result) {
+        std::function<void(Ended<T>)> taker;
         {
             const std::lock_guard<std::mutex> lock(mutex);
-#ifdef RON_HAS_COROUTINES
-            resumed = std::exchange(waiting, nullptr);
-#endif
-            fulfils = is_future;
-            if (!fulfils) {
-                result.emplace(std::move(ended));
+            if (!waiting) {
+                ended.emplace(std::move(result));
+                return;
             }
+            taker.swap(waiting);
         }
-        if (fulfils) {
-            if (ended) {
-                promise.set_value(std::move(*ended));
-            } else {
-                promise.set_exception(std::make_exception_ptr(ended.error()));
+        taker(std::move(result));
+    }
+
+    void wait(std::function<void(Ended<T>)> taker) {
+        std::optional<Ended<T>> result;
+        {
+            const std::lock_guard<std::mutex> lock(mutex);
+            if (!ended) {
+                waiting = std::move(taker);
+                return;
             }
+            result.swap(ended);
         }
-#ifdef RON_HAS_COROUTINES
-        if (resumed) {
-            resumed.resume();
-        }
-#endif
+        taker(std::move(*result));
     }
 };
 
 } // namespace detail
 
-// An asynchronous call that is on its way: either future() or, under C++20, co_await, once.
+// An asynchronous call that is on its way: either future() or result() or, under C++20, co_await, once. Somebody has to
+// dispatch the queue's completions meanwhile.
 template <class T> class [[nodiscard]] Pending {
 public:
     Pending(std::shared_ptr<detail::Shared<T>> shared, std::uint64_t call) : shared_(std::move(shared)), call_(call) {}
@@ -692,36 +714,41 @@ public:
     // The call's number, for Queue::cancel().
     std::uint64_t call() const noexcept { return call_; }
 
-    // Somebody has to dispatch the queue's completions meanwhile. It throws ron::Error.
+    // Its get() throws ron::Error.
     std::future<T> future() {
-        auto future = shared_->promise.get_future();
-        std::optional<Result<T>> ended;
-        {
-            const std::lock_guard<std::mutex> lock(shared_->mutex);
-            shared_->is_future = true;
-            ended.swap(shared_->result);
-        }
-        if (ended) {
-            shared_->complete(std::move(*ended));
-        }
-        return future;
+        auto promise = std::make_shared<std::promise<T>>();
+        shared_->wait([promise](Ended<T> ended) {
+            if (ended.result) {
+                promise->set_value(std::move(*ended.result));
+            } else {
+                promise->set_exception(std::make_exception_ptr(ended.result.error()));
+            }
+        });
+        return promise->get_future();
+    }
+
+    // The same without exceptions, and with the report.
+    std::future<Ended<T>> result() {
+        auto promise = std::make_shared<std::promise<Ended<T>>>();
+        shared_->wait([promise](Ended<T> ended) { promise->set_value(std::move(ended)); });
+        return promise->get_future();
     }
 
 #ifdef RON_HAS_COROUTINES
     // Goes on in the thread that dispatches the completion.
-    bool await_ready() const {
-        const std::lock_guard<std::mutex> lock(shared_->mutex);
-        return shared_->result.has_value();
-    }
+    bool await_ready() const noexcept { return false; }
     bool await_suspend(std::coroutine_handle<> waiting) {
         const std::lock_guard<std::mutex> lock(shared_->mutex);
-        if (shared_->result) {
+        if (shared_->ended) {
             return false;
         }
-        shared_->waiting = waiting;
+        shared_->waiting = [shared = shared_.get(), waiting](Ended<T> ended) {
+            shared->ended.emplace(std::move(ended));
+            waiting.resume();
+        };
         return true;
     }
-    T await_resume() { return std::move(*shared_->result).value(); }
+    T await_resume() { return std::move(shared_->ended->result).value(); }
 #endif
 
 private:
@@ -884,10 +911,12 @@ private:
 
     template <class T> static void completed(const ron_completion_t *completion) noexcept {
         const std::unique_ptr<Owner<T>> owner(static_cast<Owner<T> *>(completion->user_data));
+        ron_report_t report = RON_REPORT_INIT;
+        ron_result_report(completion->result, &report);
         if (completion->status == RON_OK) {
-            (*owner)->complete(detail::take<T>(completion->result));
+            (*owner)->complete({detail::take<T>(completion->result), report});
         } else {
-            (*owner)->complete(Error(completion->status, ron_result_take_error(completion->result)));
+            (*owner)->complete({Error(completion->status, ron_result_take_error(completion->result)), report});
         }
     }
 

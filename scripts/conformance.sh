@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-scripts/check_tools.sh cargo cc
+scripts/check_tools.sh cargo cc c++
 target=${CARGO_TARGET_DIR:-target}
 out=$target/conformance
 mkdir -p "$out"
@@ -15,6 +15,9 @@ agents=(--agent "$runner agent async" --agent "$runner agent blocking")
 cc -std=c11 -O1 -Wall -Wextra -Wpedantic -Werror -Iinclude ffi/conformance/agent.c -o "$out/agent-c" \
     "$target/release/libron_sdk.a" -lpthread -ldl -lm
 agents+=(--agent "$out/agent-c blocking" --agent "$out/agent-c async")
+c++ -std=c++17 -O1 -Wall -Wextra -Werror -Iinclude ffi/conformance/agent.cpp -o "$out/agent-cpp" \
+    "$target/release/libron_sdk.a" -lpthread -ldl -lm
+agents+=(--agent "$out/agent-cpp blocking" --agent "$out/agent-cpp async")
 
 # What `scripts/python.sh test` and `scripts/node.sh` have installed and built.
 python="$target/python/test/bin/python"

@@ -460,9 +460,9 @@ static void receive(struct call *call, const struct request *request)
     uint64_t id = 0;
 
     receive.topic = required(request, "topic");
-    receive.visibility_ms = number(request, "visibility_ms", 0);
+    receive.visibility_ms = number(request, "visibility_ms", receive.visibility_ms);
     receive.wait_ms = number(request, "wait_ms", 0);
-    receive.max = (uint32_t)number(request, "max", 0);
+    receive.max = (uint32_t)number(request, "max", receive.max);
     if (is_async) {
         status = has_topic ? ron_mailbox_receive_start(WITH, &receive, STARTED) : ron_mailbox_recv_start(WITH, STARTED);
         finish(call, status, id, request);
@@ -551,7 +551,7 @@ static void make(struct agent *agent, const struct request *request)
     call.options = (ron_call_options_t)RON_CALL_OPTIONS_INIT;
     call.options.report = &call.report;
     call.options.idempotency_key = get(request, "idempotency_key");
-    call.options.timeout_ms = number(request, "timeout_ms", 0);
+    call.options.timeout_ms = number(request, "timeout_ms", RON_TIMEOUT_DEFAULT);
     if (token && !succeeded(&call, ron_capability_from_text(token, &own, &call.error)))
         return;
     if (own)

@@ -82,11 +82,11 @@ pub struct ron_receive_t {
     pub struct_size: usize,
     /// From where.
     pub topic: *const c_char,
-    /// For how long nobody else gets the messages, 250 ms to 12 h; 0 for 30 s.
+    /// For how long nobody else gets the messages, 250 ms to 12 h. RON_RECEIVE_INIT: 30 s.
     pub visibility_ms: u64,
     /// How long to wait for a first message where there is none, up to 20 s and to what the call's limit leaves.
     pub wait_ms: u64,
-    /// At most so many messages, 1 to 64; 0 for 1.
+    /// At most so many messages, 1 to 64. RON_RECEIVE_INIT: 1.
     pub max: u32,
     /// Has no meaning yet; 0.
     pub reserved: u32,
@@ -98,9 +98,9 @@ unsafe impl Versioned for ron_receive_t {
     const DEFAULT: Self = Self {
         struct_size: size_of::<Self>(),
         topic: ptr::null(),
-        visibility_ms: 0,
+        visibility_ms: 30_000,
         wait_ms: 0,
-        max: 0,
+        max: 1,
         reserved: 0,
     };
 }
@@ -110,13 +110,9 @@ impl ron_receive_t {
     pub(crate) unsafe fn read(receive: *const Self) -> Outcome<Receive> {
         let given = read(receive, "receive")?;
         let mut receive = Receive::new(read_topic(given.topic)?);
-        if given.max != 0 {
-            // What does not fit is refused as what is too large.
-            receive.max = u16::try_from(given.max).unwrap_or(u16::MAX);
-        }
-        if given.visibility_ms != 0 {
-            receive.visibility = Duration::from_millis(given.visibility_ms);
-        }
+        // What does not fit is refused as what is too large.
+        receive.max = u16::try_from(given.max).unwrap_or(u16::MAX);
+        receive.visibility = Duration::from_millis(given.visibility_ms);
         receive.wait = Duration::from_millis(given.wait_ms);
         Ok(receive)
     }

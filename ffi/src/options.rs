@@ -58,13 +58,16 @@ pub(crate) unsafe fn read<T: Versioned>(pointer: *const T, name: &str) -> Outcom
 /// More than any struct of the interface will ever have: a greater size was never set.
 const MOST: usize = 4096;
 
+/// As a limit: the client's `overall_timeout_ms`.
+pub const RON_TIMEOUT_DEFAULT: u64 = u64::MAX;
+
 /// How a call is made. Begin with RON_CALL_OPTIONS_INIT; NULL stands for that too.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct ron_call_options_t {
     /// sizeof(ron_call_options_t)
     pub struct_size: usize,
-    /// The limit of the whole call, 1 ms to 1 h; 0 for the client's `overall_timeout_ms`.
+    /// The limit of the whole call, 1 ms to 1 h, or RON_TIMEOUT_DEFAULT. 0 is refused: no time that is left is no call.
     pub timeout_ms: u64,
     /// The key of a put, send or publish, 1 to 64 characters of A-Z a-z 0-9 . _ : ~ -; NULL for a fresh one. Use it for
     /// one logical mutation only. Other operations take no key.
@@ -91,7 +94,7 @@ unsafe impl Versioned for ron_call_options_t {
     const FIRST_SIZE: usize = size_of::<Self>();
     const DEFAULT: Self = Self {
         struct_size: size_of::<Self>(),
-        timeout_ms: 0,
+        timeout_ms: RON_TIMEOUT_DEFAULT,
         idempotency_key: ptr::null(),
         report: ptr::null_mut(),
         is_interrupted: None,
@@ -112,7 +115,7 @@ impl ron_call_options_t {
 
     /// The limit, where one is set.
     pub(crate) fn limit(&self) -> Option<Duration> {
-        (self.timeout_ms != 0).then(|| Duration::from_millis(self.timeout_ms))
+        (self.timeout_ms != RON_TIMEOUT_DEFAULT).then(|| Duration::from_millis(self.timeout_ms))
     }
 
     /// The key, where one is set.

@@ -1,6 +1,7 @@
 // The C++ face against the gateway: each operation, throwing, as a Result, as a future and awaited.
 #include <ron_sdk.hpp>
 
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <thread>
@@ -64,6 +65,7 @@ static void blocking(const ron::Client &client, const ron::Capability &capabilit
     auto messages = client.mailbox_receive(capability, receive);
     CHECK(messages.size() == 1 && messages[0].id() == receipt.id && !receipt.duplicate);
     CHECK(messages[0].body() == "a message" && messages[0].attribute("kind") == "greeting");
+    CHECK(messages[0].attributes().size() == 1 && messages[0].attributes()[0].first == "kind");
     CHECK(!messages[0].attribute("none") && messages[0].attempt() == 1 && messages[0].dead() == RON_DEAD_NOT);
     const auto lease = messages[0].share_lease();
     messages = ron::Messages();
@@ -132,6 +134,10 @@ static void futures(const ron::Client &client, const ron::Capability &capability
     CHECK(queue.index_resolve(client, capability, "cpp.futures").future().get() == address);
     auto missing = queue.edge_head(client, capability, "/none").future();
     CHECK(thrown([&] { missing.get(); }) == RON_NOT_FOUND);
+    auto ended = queue.storage_head(client, capability, address).result().get();
+    CHECK(ended.result && ended.result->size == 8 && ended.report.attempts == 1);
+    ended = queue.storage_head(client, capability, ron::Address()).result().get();
+    CHECK(ended.result.status() == RON_NOT_FOUND);
     receive.wait = 20s;
     auto waiting = queue.mailbox_receive(client, capability, receive);
     auto cancelled = waiting.future();
