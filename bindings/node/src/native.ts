@@ -117,6 +117,11 @@ export interface Native {
 
 /** @internal */
 export function load(platform: string = platformName(), requires: (name: string) => unknown = require): Native {
+  // As of every module that is made with napi-rs: a build of one's own.
+  const own = process.env["NAPI_RS_NATIVE_LIBRARY_PATH"];
+  if (own !== undefined && own !== "") {
+    return requires(own) as Native;
+  }
   const file = PLATFORMS[platform];
   if (file === undefined) {
     const known = Object.keys(PLATFORMS).join(", ");

@@ -378,6 +378,10 @@ impl NativeClient {
         for setting in settings.chunks_exact(2) {
             config.set(&setting[0], &setting[1])?;
         }
+        #[cfg(feature = "echo")]
+        {
+            config.transport = ron_app_sdk::Transport::Echo;
+        }
         match RonAppSdk::new(config).now_or_never() {
             Some(sdk) => Ok(Self { sdk: sdk? }),
             None => Err(Failure::argument(
