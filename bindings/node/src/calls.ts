@@ -11,14 +11,11 @@ export interface WaitOptions {
   onReport?: ((report: CallReport) => void) | undefined;
 }
 
-interface Waiter {
-  resolve: (value: unknown) => void;
-  reject: (error: RonError) => void;
-  /** Captured where the call was made. */
-  readonly stack: { readonly stack?: string };
-  readonly options: WaitOptions;
-  readonly onAbort: (() => void) | undefined;
-  readonly start: CallStart | undefined;
+/** What came of a call. */
+interface End {
+  readonly failure: Failure | undefined;
+  readonly value: unknown;
+  readonly report: CallReport | undefined;
 }
 
 /** What the caller has called: where the stack of an error ends. It is not called. */
@@ -28,7 +25,7 @@ const BATCH = 256;
 /** Elements of each completion: its number, its error, its value, its report. */
 const STRIDE = 4;
 
-const waiters = new Map<number, Waiter>();
+const waiters = new Map<number, (end: End) => void>();
 let environment: NativeEnvironment | undefined;
 
 /** @internal This environment's queue. */
@@ -38,46 +35,64 @@ export function here(): NativeEnvironment {
 }
 
 /**
- * @internal Starts a call and waits for it. Errors have the stack of whoever called `method`.
+ * @internal Starts a call and waits for it; all up to the wait is done when it returns. What fails before has the stack of
+ * whoever called `method`. What fails after is made where V8 knows who awaits: to capture a stack for each call would cost
+ * more than all the rest of the crossing.
  */
-export function call<Value>(
+export async function call<Value>(
   operation: string,
   method: Method,
   options: WaitOptions,
   start: (environment: NativeEnvironment, report: boolean) => Started,
 ): Promise<Value> {
-  const stack: { stack?: string } = {};
-  Error.captureStackTrace(stack, method);
-  const { signal } = options;
+  const { signal, onReport } = options;
   if (signal?.aborted === true) {
-    return Promise.reject(at(stack, errorOf(cancelled(), signal.reason)));
+    throw from(method, errorOf(cancelled(), signal.reason));
   }
   const observed = channels.start.hasSubscribers || channels.end.hasSubscribers;
   const queue = here();
-  let started: Started;
-  try {
-    started = start(queue, observed || options.onReport !== undefined);
-  } catch (error) {
-    return Promise.reject(error instanceof RonError ? at(stack, error) : (error as Error));
-  }
-  if (typeof started !== "number") {
-    return Promise.reject(at(stack, errorOf(started)));
-  }
+  const started = begin(method, () => start(queue, observed || onReport !== undefined));
   const event: CallStart | undefined = observed ? { operation, id: started } : undefined;
   if (event !== undefined) {
     channels.start.publish(event);
   }
-  return new Promise<Value>((resolve, reject) => {
-    let onAbort: (() => void) | undefined;
-    if (signal !== undefined) {
-      onAbort = () => queue.cancel(started);
-      signal.addEventListener("abort", onAbort, { once: true });
-    }
-    if (waiters.size === 0) {
-      queue.ref();
-    }
-    waiters.set(started, { resolve: resolve as (value: unknown) => void, reject, stack, options, onAbort, start: event });
-  });
+  if (waiters.size === 0) {
+    queue.ref();
+  }
+  const ended = new Promise<End>((resolve) => waiters.set(started, resolve));
+  const onAbort = signal && ((): void => void queue.cancel(started));
+  if (onAbort !== undefined) {
+    signal?.addEventListener("abort", onAbort, { once: true });
+  }
+  const { failure, value, report } = await ended;
+  if (onAbort !== undefined) {
+    signal?.removeEventListener("abort", onAbort);
+  }
+  const error = failure && from(call, errorOf(failure, reasonOf(failure, signal)));
+  if (event !== undefined && channels.end.hasSubscribers) {
+    channels.end.publish({ ...event, error, report });
+  }
+  if (error !== undefined) {
+    throw error;
+  }
+  if (onReport !== undefined && report !== undefined) {
+    onReport(report);
+  }
+  return value as Value;
+}
+
+/** The number of a call that was started. */
+function begin(method: Method, start: () => Started): number {
+  let started: Started;
+  try {
+    started = start();
+  } catch (error) {
+    throw error instanceof RonError ? from(method, error) : error;
+  }
+  if (typeof started !== "number") {
+    throw from(method, errorOf(started));
+  }
+  return started;
 }
 
 /** @internal What the native part returned, or its failure as an error. */
@@ -85,9 +100,7 @@ export function unwrap<Value extends object>(result: Value | Failure, method: Me
   if (!isFailure(result)) {
     return result;
   }
-  const stack: { stack?: string } = {};
-  Error.captureStackTrace(stack, method);
-  throw at(stack, errorOf(result));
+  throw from(method, errorOf(result));
 }
 
 function isFailure(result: object): result is Failure {
@@ -111,36 +124,12 @@ function takeAll(): void {
 }
 
 function settle(id: number, failure: Failure | undefined, value: unknown, report: CallReport | undefined): void {
-  const waiter = waiters.get(id);
-  if (waiter === undefined) {
-    return;
-  }
+  const resolve = waiters.get(id);
   waiters.delete(id);
   if (waiters.size === 0) {
     here().unref();
   }
-  const { signal, onReport } = waiter.options;
-  if (waiter.onAbort !== undefined) {
-    signal?.removeEventListener("abort", waiter.onAbort);
-  }
-  const error = failure && at(waiter.stack, errorOf(failure, reasonOf(failure, signal)));
-  if (waiter.start !== undefined && channels.end.hasSubscribers) {
-    channels.end.publish({ ...waiter.start, error, report });
-  }
-  if (error !== undefined) {
-    waiter.reject(error);
-    return;
-  }
-  if (onReport !== undefined && report !== undefined) {
-    // Whatever it throws is not the call's: it took place.
-    try {
-      onReport(report);
-    } catch (thrown) {
-      waiter.reject(thrown as RonError);
-      return;
-    }
-  }
-  waiter.resolve(value);
+  resolve?.({ failure, value, report });
 }
 
 const CANCELLED = 14;
@@ -159,10 +148,8 @@ function cancelled(): Failure {
   };
 }
 
-/** Gives the error the stack of where the call was made. */
-function at(stack: { readonly stack?: string }, error: RonError): RonError {
-  const frames = stack.stack ?? "";
-  const begin = frames.indexOf("\n");
-  error.stack = `${error.name}: ${error.message}${begin < 0 ? "" : frames.slice(begin)}`;
+/** Lets the error's stack begin where `method` was called. */
+function from(method: Method, error: RonError): RonError {
+  Error.captureStackTrace(error, method);
   return error;
 }

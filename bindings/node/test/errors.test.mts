@@ -187,19 +187,20 @@ test("a closed client takes no calls", async () => {
 test("the stack begins where the call was made", async () => {
   await using sdk = its.gateway.client();
   async function theCaller(): Promise<unknown> {
-    return sdk.storageGet(`b3:${"0".repeat(64)}`);
+    return await sdk.storageGet(`b3:${"0".repeat(64)}`);
   }
   const missing = await fails(theCaller(), "NotFound");
   const [head, first] = missing.stack?.split("\n") ?? [];
   assert.equal(head, `RonNotFoundError: ${missing.message}`);
-  assert.match(first ?? "", /at theCaller .*errors\.test\.mjs/);
-  // Also where nobody awaits, and before anything was sent.
-  const unawaited = await new Promise<RonError>((resolve) => {
-    sdk.indexResolve(unique("name")).catch((error: unknown) => {
-      resolve(error as RonError);
-    });
-  });
-  assert.match(unawaited.stack ?? "", /^[^\n]*\n[^\n]*errors\.test\.mjs/);
+  assert.match(first ?? "", /at async theCaller .*errors\.test\.mjs/);
+  async function awaitsMany(): Promise<unknown> {
+    return await Promise.all([sdk.mailboxReceive("topic", { max: 1 }), sdk.indexResolve(unique("name"))]);
+  }
+  assert.match((await fails(awaitsMany(), "NotFound")).stack ?? "", /at async awaitsMany .*errors\.test\.mjs/);
+  async function receives(): Promise<unknown> {
+    return await sdk.mailboxReceive("topic", { capability: Capability.from(its.gateway.capability).attenuate("op=index.resolve") });
+  }
+  assert.match((await fails(receives(), "CapabilityDenied")).stack ?? "", /at async receives .*errors\.test\.mjs/);
   const argument = await fails(sdk.storageGet("b3:1"), "SchemaViolation");
   assert.match(argument.stack ?? "", /^[^\n]*\n[^\n]*errors\.test\.mjs/);
   assert.throws(
