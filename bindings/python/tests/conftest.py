@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import signal
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,6 +14,9 @@ from ron_app_sdk import AsyncRonAppSdk, RonAppSdk
 from ron_app_sdk.testing import Gateway
 
 _numbers = itertools.count()
+
+# A shell starts what it runs in the background without Ctrl-C; Python then leaves it ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class OnLoop:
