@@ -19,11 +19,11 @@ pub mod buffer;
 pub mod capability;
 pub mod client;
 pub mod config;
-#[cfg(feature = "echo")]
-pub mod echo;
 pub mod edge;
 pub mod error;
 pub mod index;
+#[cfg(feature = "internals")]
+pub mod internals;
 pub mod lease;
 pub mod mail;
 pub mod mailbox;
