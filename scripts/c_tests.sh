@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # The C interface, from C and C++: its headers by themselves, its symbols, and every operation, error and misuse against a gateway,
-# under AddressSanitizer and UndefinedBehaviorSanitizer. With `valgrind` as its argument: under valgrind instead.
+# under AddressSanitizer and UndefinedBehaviorSanitizer. With `valgrind` as its argument: under valgrind instead; with
+# `headers`: the headers alone.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 target=${CARGO_TARGET_DIR:-target}
-cargo build --quiet --locked -p ron-ffi -p ron-gateway
+[ "${1:-}" = headers ] || cargo build --quiet --locked -p ron-ffi -p ron-gateway
 library=$target/debug
 out=$target/c-tests
 mkdir -p "$out"
@@ -79,6 +80,7 @@ all_tests() {
     get_with oap_violation '{"bad_version":{}}'
     get_with transport '"reset"'
     get_with capability_expired '"capability_expired"'
+    get_with stalled '"stalled_frame"'
     get_with deadline_exceeded '"black_hole"'
     get_with rate_limited '{"rate_limited":{"retry_after_ms":1234}}'
     fault executed_unknown '{"fault":{"error_after":{}},"operation":"storage.put"}'
@@ -99,6 +101,7 @@ if [ "${1:-}" = valgrind ]; then
 fi
 
 header_alone
+[ "${1:-}" != headers ] || exit 0
 symbols
 program=$out/tests-sanitized
 sanitizers=(-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)

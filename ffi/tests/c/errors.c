@@ -2,8 +2,8 @@
    against a gateway of its own, with the fault that scripts/c_tests.sh gives it. */
 #include "harness.h"
 
-/* A get that meets the fault, in both forms. */
-static void get(ron_status_t expected, uint64_t timeout_ms) {
+/* A get that meets the fault, in both forms, with a client that gives up where nothing comes for `read_ms`. */
+static void get_with(const char *read_ms, ron_status_t expected, uint64_t timeout_ms) {
     ron_config_t *config = NULL;
     ron_client_t *client = NULL;
     ron_capability_t *capability = test_capability();
@@ -17,6 +17,7 @@ static void get(ron_status_t expected, uint64_t timeout_ms) {
 
     CHECK_OK(ron_config_from_env(&config, &error));
     CHECK_OK(ron_config_set(config, "backoff.max_attempts", "1", &error));
+    CHECK_OK(ron_config_set(config, "timeouts.read_ms", read_ms, &error));
     CHECK_OK(ron_client_new(config, &client, &error));
     ron_config_release(config);
     CHECK_OK(ron_queue_new(&queue, &error));
@@ -36,6 +37,10 @@ static void get(ron_status_t expected, uint64_t timeout_ms) {
     ron_queue_release(queue);
     ron_capability_release(capability);
     ron_client_release(client);
+}
+
+static void get(ron_status_t expected, uint64_t timeout_ms) {
+    get_with("5000", expected, timeout_ms);
 }
 
 static void server(void) {
@@ -64,6 +69,10 @@ static void capability_expired(void) {
 }
 static void deadline_exceeded(void) {
     get(RON_DEADLINE_EXCEEDED, 200);
+}
+
+static void stalled(void) {
+    get_with("200", RON_STALLED, 5000);
 }
 
 static void rate_limited(void) {
@@ -180,6 +189,7 @@ const struct test errors[] = {
     {"transport", transport},
     {"capability_expired", capability_expired},
     {"deadline_exceeded", deadline_exceeded},
+    {"stalled", stalled},
     {"rate_limited", rate_limited},
     {"executed_unknown", executed_unknown},
     {"retried", retried},
