@@ -4,6 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+here=$PWD
 target=$(realpath "${CARGO_TARGET_DIR:-target}")
 export PROFILE=${1:-release}
 work=$(mktemp -d)
@@ -42,3 +43,14 @@ for program in c/quickstart c/quickstart-static c/epoll cpp/quickstart; do
     against "build/$program" file
 done
 echo 'installed: CMake, shared and static'
+
+# What a release has is enough wherever it is unpacked.
+if [ "$PROFILE" = release ]; then
+    (cd "$here" && scripts/c_tarball.sh here "$work") >/dev/null
+    tar -xzf ron_sdk-*-here.tar.gz
+    sha256sum --quiet --check ron_sdk-*-here.tar.gz.sha256
+    export PKG_CONFIG_PATH=$(echo "$work"/ron_sdk-*-here)/lib/pkgconfig
+    cc "${warnings[@]}" hello.c $(pkg-config --cflags --libs ron_sdk) -o unpacked
+    LD_LIBRARY_PATH=$(pkg-config --variable=libdir ron_sdk) against ./unpacked
+    echo 'unpacked: pkg-config'
+fi

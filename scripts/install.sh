@@ -9,20 +9,29 @@ prefix=${1:?'usage: scripts/install.sh PREFIX'}
 built=${CARGO_TARGET_DIR:-target}/${PROFILE:-release}
 version=$(sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
 abi_major=0
-# What rustc says of a static library of the standard library: --print native-static-libs.
-static_libs=(-lgcc_s -lutil -lrt -lpthread -lm -ldl -lc)
+# What the shared library is called, and what a static one needs besides: rustc --print native-static-libs.
+case $(uname -s) in
+Darwin)
+    plain=libron_sdk.dylib major=libron_sdk.$abi_major.dylib full=libron_sdk.$version.dylib
+    static_libs=(-liconv -lSystem -lc -lm '-framework Security' '-framework CoreFoundation')
+    ;;
+*)
+    plain=libron_sdk.so major=$plain.$abi_major full=$plain.$version
+    static_libs=(-lgcc_s -lutil -lrt -lpthread -lm -ldl -lc)
+    ;;
+esac
 root=${DESTDIR:-}$prefix
 lib=$root/lib
 
 # Fills a template in.
 configured() {
-    sed -e "s|@PREFIX@|$prefix|g; s|@VERSION@|$version|g; s|@ABI_MAJOR@|$abi_major|g; s|@STATIC_LIBS@|$2|g" "ffi/install/$1.in"
+    sed -e "s|@PREFIX@|$prefix|g; s|@VERSION@|$version|g; s|@SHARED@|$full|g; s|@SONAME@|$major|g; s|@STATIC_LIBS@|$2|g" "ffi/install/$1.in"
 }
 
 install -d "$lib/pkgconfig" "$lib/cmake/ron_sdk" "$root/include"
-install -m 755 "$built/libron_sdk.so" "$lib/libron_sdk.so.$version"
-ln -sf "libron_sdk.so.$version" "$lib/libron_sdk.so.$abi_major"
-ln -sf "libron_sdk.so.$abi_major" "$lib/libron_sdk.so"
+install -m 755 "$built/$plain" "$lib/$full"
+ln -sf "$full" "$lib/$major"
+ln -sf "$major" "$lib/$plain"
 install -m 644 "$built/libron_sdk.a" "$lib/libron_sdk.a"
 install -m 644 include/* "$root/include/"
 configured ron_sdk.pc "${static_libs[*]}" >"$lib/pkgconfig/ron_sdk.pc"
