@@ -5,6 +5,7 @@
 #   scripts/python.sh test [ARGUMENTS]  that, then ruff, mypy and pytest (with the arguments)
 #   scripts/python.sh leaks             a million calls of each client, which must leave nothing behind
 #   scripts/python.sh bench [ARGUMENTS] the benches, with a module that has the echo
+#   scripts/python.sh scripts           ruff and mypy over scripts/
 #   scripts/python.sh package           that a source distribution builds, and that an index would take everything
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -100,11 +101,17 @@ install)
     install "$1"
     ;;
 test) tests "$@" ;;
+scripts)
+    tools
+    "$tools/bin/ruff" check --quiet scripts
+    "$tools/bin/ruff" format --quiet --check scripts
+    "$tools/bin/mypy" --config-file scripts/pyproject.toml scripts
+    ;;
 leaks) leaks ;;
 bench) benches "$@" ;;
 package) packages ;;
 *)
-    sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,10s/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
 esac

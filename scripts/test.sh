@@ -9,8 +9,8 @@ docs() {
 }
 
 release_build() {
-    cargo build --quiet --release --locked -p ron-gateway -p quickstart -p worker -p ron-overhead -p ron-time-gate -p gwsmoke -p ron-conformance
-    cargo build --quiet --release --locked -p ron-gateway -p ron-ffi -p quickstart -p worker -p ron-overhead -p ron-time-gate -p gwsmoke
+    cargo build --quiet --release --locked -p ron-gateway -p ron-ffi -p quickstart -p worker -p ron-overhead -p ron-time-gate \
+        -p gwsmoke -p ron-conformance
 }
 
 against_gateway() {
@@ -44,7 +44,7 @@ script_tests() {
 }
 
 script_lints() {
-    ruff check --quiet scripts && ruff format --quiet --check scripts && mypy --config-file scripts/pyproject.toml scripts
+    scripts/python.sh scripts
 }
 
 # That each of its works runs. How long they take is for `make perf`.
@@ -70,11 +70,7 @@ stage 'rust version' python3 scripts/check_rust_version.py
 stage 'tests' cargo test --workspace --locked --no-fail-fast
 stage 'benches' benches
 stage 'script tests' script_tests
-if command -v ruff >/dev/null && command -v mypy >/dev/null; then
-    stage 'script lints' script_lints
-else
-    not_run 'script lints' 'ruff or mypy'
-fi
+stage 'script lints' script_lints
 stage 'documentation' docs
 stage 'release build' release_build
 stage 'C' scripts/c_tests.sh
