@@ -4,6 +4,7 @@ pub use crate::interrupt::interruptible;
 
 use crate::call::{CallReport, CallSettings, Core, Plain, PlaneCall, Report, Reported, Running};
 use crate::config::SdkConfig;
+use crate::metrics::Metrics;
 use crate::operations::operations;
 use crate::retry::Random;
 use crate::stats::ClientStats;
@@ -42,10 +43,19 @@ impl RonAppSdk {
     /// # Errors
     /// `Config` where a setting breaks its rule.
     pub fn new(config: SdkConfig) -> Result<Self, SdkError> {
+        Self::with_metrics(config, &Metrics::new())
+    }
+
+    /// A client with these settings that counts into `metrics`, perhaps together with others.
+    ///
+    /// # Errors
+    /// As [`RonAppSdk::new`].
+    pub fn with_metrics(config: SdkConfig, metrics: &Metrics) -> Result<Self, SdkError> {
         config.validate()?;
         let random = Arc::new(Random::new());
-        let transport = BlockingTransport::new(&config, Arc::clone(&random))?;
-        Ok(Self(Arc::new(Core::new(config, transport, random))))
+        let transport = BlockingTransport::new(&config, Arc::clone(&random), metrics)?;
+        let core = Core::new(config, transport, random, metrics.clone());
+        Ok(Self(Arc::new(core)))
     }
 
     /// The short form: calls with this capability, `overall_timeout` as their limit and a fresh
@@ -70,6 +80,11 @@ impl RonAppSdk {
     /// A client need not be closed: dropping the last clone ends its connections, and never waits.
     pub fn close(&self, limit: Duration) -> usize {
         self.0.close(limit)
+    }
+
+    /// What the client's calls are counted by.
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.metrics
     }
 
     /// What the client has at the moment.

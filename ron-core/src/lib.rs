@@ -31,6 +31,7 @@ mod index;
 pub mod internals;
 mod interrupt;
 pub mod mailbox;
+mod metrics;
 mod operations;
 mod planes;
 mod process;
@@ -61,6 +62,10 @@ pub use index::{Expected, IndexKey, IndexKeyError, MAX_INDEX_KEY};
 pub use mailbox::{
     AttributeError, Attributes, DeadLetter, DeadReason, Lease, Mail, Message, Receipt, Receive,
     Topic, TopicError,
+};
+pub use metrics::{
+    LabelledCount, Latency, LatencyBucket, MetricInfo, MetricKind, Metrics, MetricsSnapshot,
+    RequestCount, RetryCount, Sample,
 };
 pub use oap::{Executed, MAX_BODY};
 pub use planes::storage::UnverifiedRange;

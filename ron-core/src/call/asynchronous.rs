@@ -1,6 +1,6 @@
 //! A call that waits in a task.
 
-use super::{call_end, CallReport, Conclusion, Core, PlaneCall, Running};
+use super::{CallReport, Conclusion, Core, PlaneCall, Running};
 use crate::error::{ErrorKind, SdkError};
 use crate::stats::ClientStats;
 use crate::transport::asynchronous::AsyncTransport;
@@ -17,7 +17,14 @@ impl Core<AsyncTransport> {
         &self,
         running: &mut Running<'_, C>,
     ) -> Result<(C::Output, CallReport), SdkError> {
-        let home = self.transport.home()?;
+        let home = match self.transport.home() {
+            Ok(home) => home,
+            Err(error) => {
+                let result = Err(error);
+                running.end(&result);
+                return result;
+            }
+        };
         let span = running.span(self.transport.gateway());
         let result = {
             // Pinned before it is wrapped: to move what is large costs more than all the wrapping.
@@ -29,7 +36,7 @@ impl Core<AsyncTransport> {
             ErrorKind::ForkDetected => running.left_behind(error),
             _ => error,
         });
-        span.end(call_end(&result));
+        span.end(running.end(&result));
         result
     }
 

@@ -1,6 +1,6 @@
 //! A call that blocks its thread.
 
-use super::{call_end, CallReport, Conclusion, Core, PlaneCall, Running};
+use super::{CallReport, Conclusion, Core, PlaneCall, Running};
 use crate::error::SdkError;
 use crate::interrupt::Interrupt;
 use crate::stats::ClientStats;
@@ -17,7 +17,7 @@ impl Core<BlockingTransport> {
     ) -> Result<(C::Output, CallReport), SdkError> {
         let span = running.span(self.transport.gateway());
         let result = span.run(|| self.attempts(running));
-        span.end(call_end(&result));
+        span.end(running.end(&result));
         result
     }
 

@@ -2,9 +2,11 @@
 
 mod asynchronous;
 mod blocking;
+mod meter;
 mod open_calls;
 mod report;
 
+use meter::Meter;
 use open_calls::{OpenCall, OpenCalls, Waiter};
 
 pub use report::{CallReport, Plain, Report, Reported};
@@ -15,7 +17,8 @@ use crate::capability::{Capability, CapabilitySource, Wanted};
 use crate::config::{check_duration, SdkConfig, CALL_LIMIT};
 use crate::error::{ErrorKind, SdkError};
 use crate::idempotency::IdemKey;
-use crate::oap::{CallContext, EffectReply, Executed, Operation};
+use crate::metrics::{AuthFailure, Call, End, Metrics, Verification};
+use crate::oap::{CallContext, EffectReply, ErrorReply, Executed, Operation};
 use crate::process::Origin;
 use crate::retry::{
     attempt_timeout, Backoff, CallPolicy, Cause, GaveUp, Next, Random, RetryBudget,
@@ -76,6 +79,11 @@ pub(crate) trait PlaneCall {
         false
     }
 
+    /// Whether reading the answer means to compare bytes with their address.
+    fn verifies(&self) -> bool {
+        self.hashes_reply()
+    }
+
     /// Does beforehand what it takes to read the answer.
     fn while_waiting(&self) {}
 
@@ -124,6 +132,7 @@ pub(crate) struct CallSettings {
 pub(crate) struct Core<T> {
     pub(crate) config: SdkConfig,
     pub(crate) transport: T,
+    pub(crate) metrics: Metrics,
     retry: Retry,
     cache: Option<ObjectCache>,
     calls: OpenCalls,
@@ -138,8 +147,13 @@ struct Retry {
 }
 
 impl<T> Core<T> {
-    /// `random` is the transport's too.
-    pub(crate) fn new(config: SdkConfig, transport: T, random: Arc<Random>) -> Self {
+    /// `random` and `metrics` are the transport's too.
+    pub(crate) fn new(
+        config: SdkConfig,
+        transport: T,
+        random: Arc<Random>,
+        metrics: Metrics,
+    ) -> Self {
         Self {
             retry: Retry {
                 backoff: Backoff::new(&config.backoff),
@@ -149,6 +163,7 @@ impl<T> Core<T> {
             cache: ObjectCache::new(&config.cache),
             config,
             transport,
+            metrics,
             calls: OpenCalls::new(),
             origin: Origin::here(),
         }
@@ -193,6 +208,21 @@ impl<T> Core<T> {
         settings: CallSettings,
         call: C,
     ) -> Result<Running<'_, C>, SdkError> {
+        let counted = Call::of(&call.operation());
+        let running = self.admit(settings, call, counted);
+        if let Err(error) = &running {
+            let refused = End::Failed(error.kind(), None);
+            self.metrics.refused(counted, refused);
+        }
+        running
+    }
+
+    fn admit<C: PlaneCall>(
+        &self,
+        settings: CallSettings,
+        mut call: C,
+        counted: Call,
+    ) -> Result<Running<'_, C>, SdkError> {
         self.origin.check()?;
         let started = Instant::now();
         let CallSettings {
@@ -214,11 +244,18 @@ impl<T> Core<T> {
         // What takes no key can be repeated as it is.
         let is_repeatable = idem.is_some() || !is_keyed;
         let open = self.calls.enter()?;
-        let mut running = Running {
+        let token = match source.token() {
+            Ok(token) => {
+                call.bind(token)?;
+                Some((token.clone(), 0))
+            }
+            Err(_) => None,
+        };
+        Ok(Running {
             cache: self.cache.as_ref(),
             retry: &self.retry,
             policy: CallPolicy::new(is_read, is_repeatable, started, limit),
-            token: None,
+            token,
             source,
             expired: None,
             call,
@@ -229,12 +266,9 @@ impl<T> Core<T> {
                 traceparent: None,
             },
             started,
+            meter: Meter::begin(&self.metrics, counted),
             open,
-        };
-        if let Ok(token) = running.source.token().cloned() {
-            running.use_token((token, 0))?;
-        }
-        Ok(running)
+        })
     }
 }
 
@@ -259,6 +293,7 @@ pub(crate) struct Running<'a, C> {
     call: C,
     context: CallContext,
     started: Instant,
+    meter: Meter<'a>,
     open: OpenCall<'a>,
 }
 
@@ -315,14 +350,17 @@ impl<C: PlaneCall> Running<'_, C> {
             {
                 error
             }
-            Some(Err(error)) => match self.expired.take() {
-                Some((expired, _)) => expired.with_source(error),
-                None => error,
-            },
-            None => SdkError::new(
-                ErrorKind::DeadlineExceeded,
-                "the call's time ran out while waiting for the capability provider",
-            ),
+            answer => {
+                self.meter.metrics().auth_failed(AuthFailure::Provider);
+                match (answer, self.expired.take()) {
+                    (Some(Err(error)), Some((expired, _))) => expired.with_source(error),
+                    (Some(Err(error)), None) => error,
+                    _ => SdkError::new(
+                        ErrorKind::DeadlineExceeded,
+                        "the call's time ran out while waiting for the capability provider",
+                    ),
+                }
+            }
         };
         Err(self.final_error(failure, None))
     }
@@ -405,6 +443,9 @@ impl<C: PlaneCall> Running<'_, C> {
                         };
                         telemetry::attempt_ended(attempt, outcome, Some(connection.number()));
                         self.policy.succeeded(&self.retry.budget);
+                        // The object is in the one or in the other.
+                        let bytes = reply_bytes + self.call.body().len();
+                        self.meter.answered(status, bytes);
                         self.keep(&answer.value);
                         let report = self.report(&answer);
                         return Conclusion::Done(Ok((answer.value, report)));
@@ -425,6 +466,9 @@ impl<C: PlaneCall> Running<'_, C> {
         let limits = (backoff, budget, &**random);
         let now = Instant::now();
         let next = self.policy.failed(now, &error, cause, can_refresh, limits);
+        if matches!(next, Next::Retry(_) | Next::Refresh) {
+            self.meter.retried(&error, cause);
+        }
         let leave = connection.filter(|_| error.kind() == ErrorKind::IntegrityMismatch);
         match next {
             Next::Retry(after) => Conclusion::Again {
@@ -447,17 +491,40 @@ impl<C: PlaneCall> Running<'_, C> {
 
     fn read(&self, reply: Reply) -> Result<Answer<C::Output>, SdkError> {
         match reply.code {
-            200..=299 => self.call.complete(reply),
-            400.. => Err(SdkError::refused(
-                reply.code,
-                serde_json::from_slice(&reply.meta),
-            )),
+            200..=299 => {
+                let answer = self.call.complete(reply);
+                match &answer {
+                    Ok(_) if self.call.verifies() => self.meter.verified(Verification::Ok),
+                    Err(error) if error.kind() == ErrorKind::IntegrityMismatch => {
+                        self.meter.verified(Verification::Mismatch);
+                    }
+                    _ => {}
+                }
+                answer
+            }
+            400.. => {
+                let refusal: Result<ErrorReply, _> = serde_json::from_slice(&reply.meta);
+                let reason = refusal.as_ref().ok().map(|refusal| refusal.reason);
+                if let Some(reason) = AuthFailure::of(reply.code, reason) {
+                    self.meter.metrics().auth_failed(reason);
+                }
+                Err(SdkError::refused(reply.code, refusal))
+            }
             code => Err(SdkError::new(
                 ErrorKind::Unknown,
                 format!("the gateway answered {code}, which the protocol does not define"),
             )
             .with_executed(Executed::Unknown)),
         }
+    }
+
+    /// Counts the call as one that has returned, and says what telemetry may know of its result.
+    fn end<T>(&mut self, result: &Result<(T, CallReport), SdkError>) -> CallEnd {
+        match result {
+            Ok((_, report)) => self.meter.succeeded(report.elapsed),
+            Err(error) => self.meter.failed(error, self.started),
+        }
+        call_end(result)
     }
 
     /// The call ends between two attempts, because its client is closed.

@@ -303,6 +303,9 @@ const TABLE: [Row; 24] = [
 ];
 
 impl ErrorKind {
+    /// How many there are.
+    pub(crate) const COUNT: usize = TABLE.len();
+
     /// Every kind, in the order of their numbers.
     pub fn all() -> impl ExactSizeIterator<Item = Self> {
         TABLE.iter().map(|row| row.kind)

@@ -68,6 +68,10 @@ impl<B: AsRef<[u8]>> PlaneCall for Put<B> {
         self.body.as_ref()
     }
 
+    fn verifies(&self) -> bool {
+        self.verify
+    }
+
     fn while_waiting(&self) {
         if self.verify {
             self.address();

@@ -4,16 +4,18 @@
 
 use super::{micros, outcome, TARGET};
 use crate::error::ErrorKind;
+use crate::metrics::Metrics;
 use crate::transport::endpoint::Endpoint;
 use std::sync::Arc;
 use std::time::Duration;
 use tracing::debug;
 
-/// Which connection: the gateway, and a number that counts the client's dials from 1.
+/// Which connection: the gateway, and a number that counts the client's dials from 1. And what it is counted by.
 #[derive(Clone, Debug)]
 pub(crate) struct ConnectionLabel {
     gateway: Arc<Endpoint>,
     number: u64,
+    metrics: Metrics,
 }
 
 /// Something that befell a connection. Collected under its lock, and [said](ConnectionLabel::say) after that.
@@ -36,9 +38,16 @@ pub(crate) enum ConnectionEvent {
 }
 
 impl ConnectionLabel {
-    pub(crate) fn new(gateway: &Arc<Endpoint>, number: u64) -> Self {
-        let gateway = Arc::clone(gateway);
-        Self { gateway, number }
+    pub(crate) fn new(gateway: &Arc<Endpoint>, number: u64, metrics: &Metrics) -> Self {
+        Self {
+            gateway: Arc::clone(gateway),
+            number,
+            metrics: metrics.clone(),
+        }
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     pub(crate) fn number(&self) -> u64 {

@@ -8,6 +8,7 @@ use super::timer::{sleeps_until, SpareTimers};
 use super::{resolve, Dialer};
 use crate::config::SdkConfig;
 use crate::error::{ErrorKind, SdkError};
+use crate::metrics::Metrics;
 use crate::oap::hello::HelloRequest;
 use crate::process::Origin;
 use crate::retry::Random;
@@ -65,12 +66,16 @@ impl Home {
 }
 
 impl AsyncTransport {
-    pub(crate) fn new(config: &SdkConfig, random: Arc<Random>) -> Result<Self, SdkError> {
+    pub(crate) fn new(
+        config: &SdkConfig,
+        random: Arc<Random>,
+        metrics: &Metrics,
+    ) -> Result<Self, SdkError> {
         Ok(Self {
             #[cfg(feature = "internals")]
             echo: (config.transport == crate::config::Transport::Echo)
                 .then(|| Box::new(super::echo::Echo::new())),
-            dialer: Dialer::new(config)?,
+            dialer: Dialer::new(config, metrics)?,
             pool: Pool::new(config, random),
             hello: super::hello(),
             own: OnceLock::new(),

@@ -10,6 +10,7 @@ use super::{resolve, Dialer};
 use crate::config::SdkConfig;
 use crate::error::SdkError;
 use crate::interrupt::Interrupt;
+use crate::metrics::Metrics;
 use crate::oap::hello::HelloRequest;
 use crate::oap::Executed;
 use crate::retry::Random;
@@ -31,12 +32,16 @@ pub(crate) struct BlockingTransport {
 }
 
 impl BlockingTransport {
-    pub(crate) fn new(config: &SdkConfig, random: Arc<Random>) -> Result<Self, SdkError> {
+    pub(crate) fn new(
+        config: &SdkConfig,
+        random: Arc<Random>,
+        metrics: &Metrics,
+    ) -> Result<Self, SdkError> {
         Ok(Self {
             #[cfg(feature = "internals")]
             echo: (config.transport == crate::config::Transport::Echo)
                 .then(|| Box::new(super::echo::Echo::new())),
-            dialer: Dialer::new(config)?,
+            dialer: Dialer::new(config, metrics)?,
             pool: Pool::new(config, random),
             hello: super::hello(),
         })

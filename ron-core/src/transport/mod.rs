@@ -23,6 +23,7 @@ pub(crate) use connection::{ConnectionId, Content, Exchange, Failure, Reply};
 
 use crate::config::{SdkConfig, Timeouts};
 use crate::error::{ErrorKind, SdkError};
+use crate::metrics::{IoTimeout, Metrics};
 use crate::oap::hello::HelloRequest;
 use crate::telemetry::ConnectionLabel;
 use connection::Connection;
@@ -47,15 +48,17 @@ struct Dialer {
     trust: Arc<Trust>,
     timeouts: Timeouts,
     pool_max: usize,
+    metrics: Metrics,
 }
 
 impl Dialer {
-    fn new(config: &SdkConfig) -> Result<Self, SdkError> {
+    fn new(config: &SdkConfig, metrics: &Metrics) -> Result<Self, SdkError> {
         Ok(Self {
             endpoint: Arc::new(config.endpoint()?),
             trust: Arc::new(Trust::new(config.tls.clone())),
             timeouts: config.timeouts.clone(),
             pool_max: config.pool.max,
+            metrics: metrics.clone(),
         })
     }
 
@@ -67,7 +70,7 @@ impl Dialer {
 
     /// What telemetry calls a connection.
     fn label(&self, id: ConnectionId) -> ConnectionLabel {
-        ConnectionLabel::new(&self.endpoint, id.0)
+        ConnectionLabel::new(&self.endpoint, id.0, &self.metrics)
     }
 
     /// Slots of one connection, so that all of them together stay within [`MAX_IN_FLIGHT`].
@@ -87,6 +90,7 @@ impl Dialer {
     fn unreachable(&self, error: &io::Error) -> SdkError {
         let why = match error.kind() {
             io::ErrorKind::TimedOut => {
+                self.metrics.timed_out(IoTimeout::Connect);
                 format!(
                     "no answer within timeouts.connect ({:?})",
                     self.timeouts.connect

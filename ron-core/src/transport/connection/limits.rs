@@ -2,6 +2,7 @@
 
 use super::state::{State, Wakes};
 use crate::error::{ErrorKind, SdkError};
+use crate::metrics::IoTimeout;
 use crate::transport::socket::Socket;
 use std::time::Instant;
 
@@ -20,30 +21,34 @@ impl State {
         // Perhaps nobody has looked for as long: then it is not the peer who was slow.
         self.flush(socket, now, wakes);
         while self.failed.is_none() && self.read(socket, now, true, wakes) {}
-        if let Some(error) = self.exceeded(now, connect_deadline) {
+        if let Some((what, error)) = self.exceeded(now, connect_deadline) {
+            self.metrics.timed_out(what);
             self.fail(socket, error, true, wakes);
         }
     }
 
-    fn exceeded(&self, now: Instant, connect_deadline: Instant) -> Option<SdkError> {
-        let (kind, message) = if self.failed.is_some() {
+    fn exceeded(&self, now: Instant, connect_deadline: Instant) -> Option<(IoTimeout, SdkError)> {
+        let (what, kind, message) = if self.failed.is_some() {
             return None;
         } else if !self.is_established() && now >= connect_deadline {
             let phase = if self.tls.is_open() { "HELLO" } else { "TLS" };
             let limit = self.timeouts.connect;
             (
+                IoTimeout::Connect,
                 ErrorKind::Transport,
                 format!("the gateway did not complete {phase} within timeouts.connect ({limit:?})"),
             )
         } else if self.session.is_receiving() && now >= self.last_read + self.timeouts.read {
             let limit = self.timeouts.read;
             (
+                IoTimeout::Read,
                 ErrorKind::Stalled,
                 format!("an answer stopped halfway: no byte within timeouts.read ({limit:?})"),
             )
         } else if self.has_unsent() && now >= self.last_write + self.timeouts.write {
             let limit = self.timeouts.write;
             (
+                IoTimeout::Write,
                 ErrorKind::Stalled,
                 format!(
                     "the gateway stopped reading: no byte taken within timeouts.write ({limit:?})"
@@ -52,6 +57,7 @@ impl State {
         } else if self.probe.until().is_some_and(|until| now >= until) {
             let limit = self.probe.limit();
             (
+                IoTimeout::Ping,
                 ErrorKind::Transport,
                 format!(
                     "the connection to the gateway is dead: no answer to a ping within {limit:?}"
@@ -60,7 +66,7 @@ impl State {
         } else {
             return None;
         };
-        Some(SdkError::new(kind, message))
+        Some((what, SdkError::new(kind, message)))
     }
 
     pub(super) fn next_check(&self, deadline: Instant, connect_deadline: Instant) -> Instant {

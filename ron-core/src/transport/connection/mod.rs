@@ -75,13 +75,13 @@ impl<S: Socket> Connection<S> {
         timeouts: &Timeouts,
         connect_deadline: Instant,
     ) -> Self {
-        let id = ConnectionId(label.number());
+        let state = State::new(&label, tls, Client::new(hello, slots), timeouts);
         Self {
             socket,
             label,
             connect_deadline,
             origin: Origin::here(),
-            state: Mutex::new(State::new(id, tls, Client::new(hello, slots), timeouts)),
+            state: Mutex::new(state),
             is_ready: AtomicBool::new(false),
             is_over: AtomicBool::new(false),
             is_suspect: AtomicBool::new(false),

@@ -4,6 +4,7 @@ use super::exchange::{ConnectionId, Exchange, Failure, Reply};
 use super::probe::Probe;
 use crate::config::Timeouts;
 use crate::error::{ErrorKind, SdkError};
+use crate::metrics::Metrics;
 use crate::oap::Executed;
 use crate::retry::Cause;
 use crate::session::{Client, ClientEvent};
@@ -21,6 +22,7 @@ use zeroize::Zeroizing;
 
 pub(super) struct State {
     id: ConnectionId,
+    pub(super) metrics: Metrics,
     began: Instant,
     pub(super) tls: TlsSession,
     pub(super) session: Client,
@@ -70,14 +72,15 @@ pub(super) struct Wakes {
 
 impl State {
     pub(super) fn new(
-        id: ConnectionId,
+        label: &ConnectionLabel,
         tls: TlsSession,
         session: Client,
         timeouts: &Timeouts,
     ) -> Self {
         let now = Instant::now();
         let mut state = Self {
-            id,
+            id: ConnectionId(label.number()),
+            metrics: label.metrics().clone(),
             began: now,
             tls,
             session,
@@ -320,6 +323,7 @@ impl State {
                 self.fail(socket, SdkError::new(ErrorKind::Tls, NO_ALPN), false, wakes);
             }
             Err(OpenError::Consumer(violation)) => {
+                self.metrics.violated(violation.kind());
                 let message = format!("the peer broke the protocol: {violation}");
                 let error = SdkError::new(ErrorKind::OapViolation, message).with_source(violation);
                 self.fail(socket, error, false, wakes);

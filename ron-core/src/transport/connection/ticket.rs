@@ -5,6 +5,7 @@ use super::state::{State, Wakes};
 use super::Connection;
 use crate::address::RunningHash;
 use crate::error::{ErrorKind, SdkError};
+use crate::metrics::IoTimeout;
 use crate::oap::Executed;
 use crate::retry::Cause;
 use crate::transport::socket::{Socket, ThreadSocket};
@@ -327,6 +328,7 @@ impl<S: Socket> Ticket<S> {
         now: Instant,
         wakes: &mut Wakes,
     ) -> Failure {
+        state.metrics.timed_out(IoTimeout::Answer);
         if state.last_read <= self.began {
             state.suspect(now, wakes);
         }
