@@ -178,59 +178,6 @@ typedef ron_status_t (*ron_capability_provider_t)(void *user_data,
 typedef void (*ron_release_t)(void *data);
 
 /**
- * What a client has at the moment. Begin with RON_CLIENT_STATS_INIT. When no call is open and the gateway has
- * answered what was cancelled, all of it is 0 but the connections and what the cache has.
- */
-typedef struct ron_client_stats_t {
-    /**
-     * sizeof(ron_client_stats_t)
-     */
-    size_t struct_size;
-    /**
-     * Calls that have not returned, those included that wait for a slot or for their next attempt.
-     */
-    uint64_t open_calls;
-    /**
-     * Connections to the gateway.
-     */
-    uint64_t connections;
-    /**
-     * Calls that wait for a slot on a connection.
-     */
-    uint64_t waiting_calls;
-    /**
-     * Requests whose answer has not ended, cancelled ones included.
-     */
-    uint64_t open_streams;
-    /**
-     * Sealed bytes that no socket has taken yet.
-     */
-    uint64_t unsent_bytes;
-    /**
-     * Objects in the cache.
-     */
-    uint64_t cached_objects;
-    /**
-     * Their bytes.
-     */
-    uint64_t cached_bytes;
-} ron_client_stats_t;
-
-/**
- * Bytes `first` to `last` of an object, both included, counted from 0.
- */
-typedef struct ron_range_t {
-    /**
-     * The first byte.
-     */
-    uint64_t first;
-    /**
-     * The last byte.
-     */
-    uint64_t last;
-} ron_range_t;
-
-/**
  * Whether something took effect at the gateway: RON_EXECUTED_NO, _YES or _UNKNOWN.
  */
 typedef uint32_t ron_executed_t;
@@ -340,6 +287,59 @@ typedef struct ron_call_options_t {
      */
     void *body_release_data;
 } ron_call_options_t;
+
+/**
+ * What a client has at the moment. Begin with RON_CLIENT_STATS_INIT. When no call is open and the gateway has
+ * answered what was cancelled, all of it is 0 but the connections and what the cache has.
+ */
+typedef struct ron_client_stats_t {
+    /**
+     * sizeof(ron_client_stats_t)
+     */
+    size_t struct_size;
+    /**
+     * Calls that have not returned, those included that wait for a slot or for their next attempt.
+     */
+    uint64_t open_calls;
+    /**
+     * Connections to the gateway.
+     */
+    uint64_t connections;
+    /**
+     * Calls that wait for a slot on a connection.
+     */
+    uint64_t waiting_calls;
+    /**
+     * Requests whose answer has not ended, cancelled ones included.
+     */
+    uint64_t open_streams;
+    /**
+     * Sealed bytes that no socket has taken yet.
+     */
+    uint64_t unsent_bytes;
+    /**
+     * Objects in the cache.
+     */
+    uint64_t cached_objects;
+    /**
+     * Their bytes.
+     */
+    uint64_t cached_bytes;
+} ron_client_stats_t;
+
+/**
+ * Bytes `first` to `last` of an object, both included, counted from 0.
+ */
+typedef struct ron_range_t {
+    /**
+     * The first byte.
+     */
+    uint64_t first;
+    /**
+     * The last byte.
+     */
+    uint64_t last;
+} ron_range_t;
 
 /**
  * What a gateway knows of an object without sending it. A plain value.
@@ -772,6 +772,27 @@ void ron_capability_release(struct ron_capability_t *capability);
 ron_status_t ron_client_new(const struct ron_config_t *config,
                             struct ron_client_t **out,
                             struct ron_error_t **error);
+
+/**
+ * Opens a connection to the gateway and waits for its answer to HELLO; where one is open already, it does no I/O. Calls
+ * connect by themselves: this is for a program that wants to know early whether the gateway is there, whatever its
+ * capabilities allow. It is tried again as a read is, within the options' limit; of the options, `timeout_ms`, `report` and
+ * `is_interrupted` count. RON_TRANSPORT, RON_TLS, RON_OAP_VIOLATION where something else answers, RON_DEADLINE_EXCEEDED.
+ */
+ron_status_t ron_client_connect(const struct ron_client_t *client,
+                                const struct ron_call_options_t *options,
+                                struct ron_error_t **error);
+
+/**
+ * ron_client_connect() as an asynchronous call, for the connections of such calls; the rest is as with
+ * ron_storage_put_start(). Its completion has no value.
+ */
+ron_status_t ron_client_connect_start(const struct ron_client_t *client,
+                                      const struct ron_call_options_t *options,
+                                      const struct ron_queue_t *queue,
+                                      void *user_data,
+                                      uint64_t *call,
+                                      struct ron_error_t **error);
 
 /**
  * Closes a client: it takes no more calls (RON_CLOSED), waits for up to `limit_ms` for those that are open, in both

@@ -481,6 +481,12 @@ public:
             .value();
     }
 
+    // Opens a connection where none is open, and waits for the gateway's HELLO. No call needs it.
+    Result<Nothing> try_connect(const Options &options = {}) const {
+        return call<Nothing>(options, [&](Nothing &, auto raw, auto error) {
+            return ron_client_connect(get(), raw, error);
+        });
+    }
     Result<Address> try_storage_put(const Capability &capability, ByteView body, const Options &options = {}) const {
         return call<Address>(options, [&](Address &out, auto raw, auto error) {
             return ron_storage_put(get(), capability.get(), body.data(), body.size(), raw, out.get(), error);
@@ -578,6 +584,7 @@ public:
     }
 
     // The same, throwing ron::Error.
+    void connect(const Options &options = {}) const { try_connect(options).value(); }
     template <class... A> Address storage_put(A &&...a) const { return try_storage_put(std::forward<A>(a)...).value(); }
     template <class... A> Buffer storage_get(A &&...a) const { return try_storage_get(std::forward<A>(a)...).value(); }
     template <class... A> Part storage_get_range(A &&...a) const {
@@ -807,6 +814,11 @@ public:
     }
 
     // Each throws ron::Error where the call cannot be started.
+    Pending<Nothing> connect(const Client &client, const Options &options = {}) const {
+        return start<Nothing>(options, [&](auto raw, auto data, auto call, auto error) {
+            return ron_client_connect_start(client.get(), raw, get(), data, call, error);
+        });
+    }
     Pending<Address> storage_put(const Client &client, const Capability &capability, ByteView body,
                                  const Options &options = {}) const {
         return start<Address>(options, [&](auto raw, auto data, auto call, auto error) {

@@ -9,9 +9,12 @@ use crate::boundary::{
 };
 use crate::config::ron_config_t;
 use crate::error::{ron_error_t, Failure};
-use crate::options::{Filled, Versioned};
+use crate::options::{ron_call_options_t, Filled, Versioned};
+use crate::queue::ron_queue_t;
+use crate::start::{connect, start_connect};
 use crate::status::{ron_status_t, RON_FORK_DETECTED};
 use ron_app_sdk::{blocking, RonAppSdk};
+use std::ffi::c_void;
 use std::mem::size_of;
 use std::process;
 use std::sync::Arc;
@@ -95,6 +98,35 @@ pub unsafe extern "C" fn ron_client_new(
         };
         out.set(into_handle(client));
         Ok(())
+    })
+}
+
+/// Opens a connection to the gateway and waits for its answer to HELLO; where one is open already, it does no I/O. Calls
+/// connect by themselves: this is for a program that wants to know early whether the gateway is there, whatever its
+/// capabilities allow. It is tried again as a read is, within the options' limit; of the options, `timeout_ms`, `report` and
+/// `is_interrupted` count. RON_TRANSPORT, RON_TLS, RON_OAP_VIOLATION where something else answers, RON_DEADLINE_EXCEEDED.
+#[no_mangle]
+pub unsafe extern "C" fn ron_client_connect(
+    client: *const ron_client_t,
+    options: *const ron_call_options_t,
+    error: *mut *mut ron_error_t,
+) -> ron_status_t {
+    guard(error, || connect(client, options))
+}
+
+/// ron_client_connect() as an asynchronous call, for the connections of such calls; the rest is as with
+/// ron_storage_put_start(). Its completion has no value.
+#[no_mangle]
+pub unsafe extern "C" fn ron_client_connect_start(
+    client: *const ron_client_t,
+    options: *const ron_call_options_t,
+    queue: *const ron_queue_t,
+    user_data: *mut c_void,
+    call: *mut u64,
+    error: *mut *mut ron_error_t,
+) -> ron_status_t {
+    guard(error, || {
+        start_connect(client, options, queue, user_data, call)
     })
 }
 

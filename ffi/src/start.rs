@@ -34,19 +34,38 @@ pub(crate) unsafe fn block<T>(
         calls = calls.idempotency_key(key);
     }
     let calls = calls.with_report();
-    let (value, how) = match options.is_interrupted {
-        None => work(&calls)?,
-        Some(is_interrupted) => interruptible(is_interrupted, || work(&calls))?,
-    };
+    let (value, how) = interruptible(&options, || work(&calls))?;
     if let Some(report) = report {
         report.set(&ron_report_t::from(&how));
     }
     Ok(value)
 }
 
+/// Connects on this thread.
+pub(crate) unsafe fn connect(
+    client: *const ron_client_t,
+    options: *const ron_call_options_t,
+) -> Outcome {
+    let options = ron_call_options_t::read(options)?;
+    let report = Filled::optional(options.report, "report")?;
+    let client = shared(client, "client")?;
+    let how = interruptible(&options, || client.blocking.connect(options.limit()))?;
+    if let Some(report) = report {
+        report.set(&ron_report_t::from(&how));
+    }
+    Ok(())
+}
+
 type IsInterrupted = unsafe extern "C" fn() -> bool;
 
-fn interruptible<T>(is_interrupted: IsInterrupted, work: impl FnOnce() -> T) -> T {
+fn interruptible<T>(options: &ron_call_options_t, work: impl FnOnce() -> T) -> T {
+    match options.is_interrupted {
+        None => work(),
+        Some(is_interrupted) => interruptible_by(is_interrupted, work),
+    }
+}
+
+fn interruptible_by<T>(is_interrupted: IsInterrupted, work: impl FnOnce() -> T) -> T {
     thread_local! {
         static ASKED: Cell<Option<IsInterrupted>> = const { Cell::new(None) };
     }
@@ -60,6 +79,33 @@ fn interruptible<T>(is_interrupted: IsInterrupted, work: impl FnOnce() -> T) -> 
     // SAFETY: the caller has promised a function that its own thread can call.
     let ask = || ASKED.get().is_some_and(|asked| unsafe { asked() });
     blocking::interruptible(ask, work)
+}
+
+/// Starts to connect. Its number is put where it is wanted.
+pub(crate) unsafe fn start_connect(
+    client: *const ron_client_t,
+    options: *const ron_call_options_t,
+    queue: *const ron_queue_t,
+    user_data: *mut c_void,
+    call: *mut u64,
+) -> Outcome {
+    let options = ron_call_options_t::read(options)?;
+    let number = match call.is_null() {
+        true => None,
+        false => Some(Out::new(call, 0, "call")?),
+    };
+    let client = shared_now(client, "client")?.asynchronous.clone();
+    let limit = options.limit();
+    let queue = shared(queue, "queue")?;
+    let connecting = async move {
+        let report = client.connect(limit).await?;
+        Ok((Value::Nothing, report))
+    };
+    let id = queue.start(user_data, options.callback, connecting)?;
+    if let Some(number) = number {
+        number.set(id);
+    }
+    Ok(())
 }
 
 /// An asynchronous call's own client and settings.

@@ -20,6 +20,21 @@ macro_rules! operations {
         use std::time::Duration;
 
         impl RonAppSdk {
+            /// Opens a connection to the gateway and waits for its answer to HELLO; where one is open already, it
+            /// does no I/O. Calls connect by themselves: this is for a program that wants to know early whether
+            /// the gateway is there, whatever its capabilities allow. It is tried again as a read is, within
+            /// `limit`, 1 ms to 1 h; `None` is `overall_timeout`. Returns how it went.
+            ///
+            /// # Errors
+            /// `Transport`, `Tls`, `OapViolation` where something else answers, `DeadlineExceeded`, and whatever
+            /// can befall any call before it is sent.
+            pub $($async)? fn connect(
+                &self,
+                limit: impl Into<Option<Duration>>,
+            ) -> Result<CallReport, SdkError> {
+                self.0.connect(limit.into())$($await)*
+            }
+
             /// Fetches an object. Its bytes are hashed and compared with the address. Where `cache.enabled` is on,
             /// what the same capability has fetched not long ago is not fetched again.
             ///

@@ -60,6 +60,11 @@ static void every_operation(void) {
     CHECK(!ron_result_receipt(done.result, &receipt) && ron_result_take_error(done.result) == NULL);
     ron_result_release(done.result);
 
+    FINISH(done, ron_client_connect_start(client, NULL, queue, &client, &call, &error));
+    CHECK(ron_result_report(done.result, &report) && report.attempts == 1);
+    CHECK(!ron_result_address(done.result, &other) && ron_result_take_buffer(done.result) == NULL);
+    ron_result_release(done.result);
+
     FINISH(done, ron_storage_get_start(client, capability, &address, NULL, queue, &client, &call, &error));
     buffer = ron_result_take_buffer(done.result);
     ron_result_release(done.result);

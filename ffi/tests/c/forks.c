@@ -21,6 +21,7 @@ static void in_child(ron_client_t *client, ron_capability_t *capability, ron_cap
 
     CHECK_STATUS(RON_FORK_DETECTED, ron_edge_head(client, capability, "/ron/64k", NULL, &object, &error));
     CHECK_STATUS(RON_FORK_DETECTED, ron_client_close(client, 1000, NULL, &error));
+    CHECK_STATUS(RON_FORK_DETECTED, ron_client_connect(client, NULL, &error));
     CHECK_STATUS(RON_FORK_DETECTED, ron_client_stats(client, &stats, &error));
     CHECK_STATUS(RON_FORK_DETECTED, ron_edge_head_start(own, capability, "/ron/64k", NULL, queue, NULL, NULL, &error));
     CHECK_STATUS(RON_FORK_DETECTED, ron_queue_wait(queue, 1000, NULL, &error));

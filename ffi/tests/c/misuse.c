@@ -64,6 +64,9 @@ static void nothing_where_something_should_be(void) {
     CHECK_STATUS(RON_CONFIG, ron_call_cancel(NULL, 1, NULL, &error));
     CHECK_STATUS(RON_CONFIG, ron_client_new(NULL, NULL, &error));
     CHECK_STATUS(RON_CONFIG, ron_client_close(NULL, 0, NULL, &error));
+    CHECK_STATUS(RON_CONFIG, ron_client_connect(NULL, NULL, &error));
+    CHECK_STATUS(RON_CONFIG, ron_client_connect_start(NULL, NULL, queue, NULL, NULL, &error));
+    CHECK_STATUS(RON_CONFIG, ron_client_connect_start(client, NULL, NULL, NULL, NULL, &error));
     CHECK_STATUS(RON_CONFIG, ron_client_stats(NULL, &stats, &error));
     CHECK_STATUS(RON_CONFIG, ron_client_stats(client, NULL, &error));
     CHECK_STATUS(RON_CONFIG, ron_config_new(NULL, &error));

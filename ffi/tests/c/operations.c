@@ -330,6 +330,38 @@ static void settings(void) {
     ron_client_release(client);
 }
 
+static bool at_once(void) {
+    return true;
+}
+
+static void connecting(void) {
+    ron_client_t *client = test_client();
+    ron_client_stats_t stats = RON_CLIENT_STATS_INIT;
+    ron_call_options_t options = RON_CALL_OPTIONS_INIT;
+    ron_report_t report = RON_REPORT_INIT;
+    int round;
+
+    options.report = &report;
+    options.timeout_ms = 20000;
+    for (round = 0; round < 2; round++) {
+        CHECK_OK(ron_client_connect(client, &options, &error));
+        CHECK(report.attempts == 1 && report.executed == RON_EXECUTED_NO && report.replayed == 0);
+        CHECK_OK(ron_client_stats(client, &stats, &error));
+        CHECK(stats.connections == 1 && stats.open_calls == 0 && stats.open_streams == 0);
+    }
+    ron_client_release(client);
+
+    client = test_client_with("gateway_addr", "https://127.0.0.1:1");
+    options.timeout_ms = 50;
+    CHECK_STATUS(RON_TRANSPORT, ron_client_connect(client, &options, &error));
+    options.timeout_ms = 0;
+    CHECK_STATUS(RON_CONFIG, ron_client_connect(client, &options, &error));
+    options.timeout_ms = 20000;
+    options.is_interrupted = at_once;
+    CHECK_STATUS(RON_CANCELLED, ron_client_connect(client, &options, &error));
+    ron_client_release(client);
+}
+
 static void closing(void) {
     ron_client_t *client = test_client(), *other;
     ron_capability_t *capability = test_capability();
@@ -338,12 +370,14 @@ static void closing(void) {
     size_t cut_off = 7;
 
     CHECK_OK(ron_edge_head(client, capability, "/ron/64k", NULL, &object, &error));
+    CHECK_OK(ron_client_connect(client, NULL, &error));
     CHECK_OK(ron_client_stats(client, &stats, &error));
     CHECK(stats.connections == 1 && stats.open_calls == 0);
     other = ron_client_share(client);
     CHECK_OK(ron_client_close(client, 1000, &cut_off, &error));
     CHECK(cut_off == 0);
     CHECK_STATUS(RON_CLOSED, ron_edge_head(client, capability, "/ron/64k", NULL, &object, &error));
+    CHECK_STATUS(RON_CLOSED, ron_client_connect(client, NULL, &error));
     ron_client_release(client);
     CHECK_STATUS(RON_CLOSED, ron_edge_head(other, capability, "/ron/64k", NULL, &object, &error));
     CHECK_OK(ron_client_close(other, 0, NULL, &error));
@@ -354,5 +388,5 @@ static void closing(void) {
 const struct test operations[] = {
     {"storage", storage}, {"idempotency", idempotency},   {"edge", edge},         {"mailbox", mailbox},
     {"names", names},     {"capabilities", capabilities}, {"settings", settings}, {"closing", closing},
-    {NULL, NULL},
+    {"connecting", connecting}, {NULL, NULL},
 };

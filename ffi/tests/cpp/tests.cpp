@@ -38,6 +38,8 @@ static void blocking(const ron::Client &client, const ron::Capability &capabilit
     ron::Options options;
     options.timeout = 5s;
     options.report = &report;
+    client.connect(options);
+    CHECK(report.attempts == 1 && report.executed == RON_EXECUTED_NO);
     const auto address = client.storage_put(capability, "hello from C++", options);
     CHECK(report.attempts == 1 && report.executed == RON_EXECUTED_YES);
     CHECK(address == ron::Address::of(std::string("hello from C++")));
@@ -112,6 +114,7 @@ static void futures(const ron::Client &client, const ron::Capability &capability
             queue.dispatch();
         }
     });
+    queue.connect(client).future().get();
     const auto address = queue.storage_put(client, capability, "a future").future().get();
     CHECK(queue.storage_get(client, capability, address).future().get().view() == "a future");
     CHECK(queue.storage_get_range(client, capability, address, ron::Range{0, 0}).future().get().bytes.view() == "a");
@@ -204,5 +207,6 @@ int main() {
     auto other = client.share();
     CHECK(other.close(1s) == 0);
     CHECK(client.try_edge_head(capability, "/ron/64k").status() == RON_CLOSED);
+    CHECK(client.try_connect().status() == RON_CLOSED);
     std::printf("C++ %ld: passed\n", __cplusplus);
 }

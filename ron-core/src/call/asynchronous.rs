@@ -1,5 +1,7 @@
 //! A call that waits in a task.
 
+use super::connect::{connect_end, Attempt, Connecting};
+use super::open_calls::Waiter;
 use super::{CallReport, Conclusion, Core, PlaneCall, Running};
 use crate::error::{ErrorKind, SdkError};
 use crate::stats::ClientStats;
@@ -65,7 +67,8 @@ impl Core<AsyncTransport> {
                         self.transport.leave(connection);
                     }
                     if !after.is_zero() {
-                        Box::pin(span.follow(pause(running, after))).await?;
+                        let paused = Box::pin(span.follow(pause(running.waiter(), after))).await;
+                        paused.map_err(|error| running.final_error(error, None))?;
                     }
                 }
             }
@@ -74,6 +77,35 @@ impl Core<AsyncTransport> {
 }
 
 impl Core<AsyncTransport> {
+    /// Opens a connection or finds one that is open, with as many attempts as it takes and may have.
+    pub(crate) async fn connect(&self, limit: Option<Duration>) -> Result<CallReport, SdkError> {
+        let mut connecting = self.begin_connecting(limit)?;
+        let home = self.transport.home()?;
+        let span = connecting.span(self.transport.gateway());
+        let attempts = span.follow(self.connecting(&mut connecting, home.id()));
+        let result = home.run(self.origin, pin!(attempts)).await;
+        span.end(connect_end(&result));
+        result
+    }
+
+    async fn connecting(
+        &self,
+        connecting: &mut Connecting<'_>,
+        home: Id,
+    ) -> Result<CallReport, SdkError> {
+        loop {
+            connecting.begin_attempt();
+            let result = self.transport.exchange(home, &connecting.exchange()).await;
+            match connecting.conclude(result) {
+                Attempt::Done(result) => return result,
+                Attempt::Again(after, span) => {
+                    let paused = span.follow(pause(connecting.waiter(), after)).await;
+                    paused.map_err(|error| connecting.final_error(error))?;
+                }
+            }
+        }
+    }
+
     /// Takes no more calls, waits for those that are open, and ends those that are after `limit`. Returns how many
     /// that were.
     pub(crate) async fn close(&self, limit: Duration) -> usize {
@@ -117,10 +149,10 @@ async fn wait_for_token<C: PlaneCall>(running: &mut Running<'_, C>) -> Result<()
 }
 
 /// Waits for the next attempt, unless the client is closed meanwhile.
-async fn pause<C: PlaneCall>(running: &Running<'_, C>, after: Duration) -> Result<(), SdkError> {
-    let (mut waiter, mut sleep) = (running.waiter(), pin!(sleep(after)));
+async fn pause(mut waiter: Waiter<'_>, after: Duration) -> Result<(), SdkError> {
+    let mut sleep = pin!(sleep(after));
     poll_fn(|context| match waiter.poll_cut_off(context.waker()) {
-        Poll::Ready(()) => Poll::Ready(Err(running.cut_off())),
+        Poll::Ready(()) => Poll::Ready(Err(SdkError::closed())),
         Poll::Pending => sleep.as_mut().poll(context).map(Ok),
     })
     .await

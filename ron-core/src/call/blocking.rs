@@ -1,5 +1,7 @@
 //! A call that blocks its thread.
 
+use super::connect::{connect_end, Attempt, Connecting};
+use super::open_calls::Waiter;
 use super::{CallReport, Conclusion, Core, PlaneCall, Running};
 use crate::error::SdkError;
 use crate::interrupt::Interrupt;
@@ -42,7 +44,8 @@ impl Core<BlockingTransport> {
                         self.transport.leave(connection);
                     }
                     if !after.is_zero() {
-                        span.run(|| pause(running, after))?;
+                        let paused = span.run(|| pause(running.waiter(), after));
+                        paused.map_err(|error| running.final_error(error, None))?;
                     }
                 }
             }
@@ -51,6 +54,29 @@ impl Core<BlockingTransport> {
 }
 
 impl Core<BlockingTransport> {
+    /// Opens a connection or finds one that is open, with as many attempts as it takes and may have.
+    pub(crate) fn connect(&self, limit: Option<Duration>) -> Result<CallReport, SdkError> {
+        let mut connecting = self.begin_connecting(limit)?;
+        let span = connecting.span(self.transport.gateway());
+        let result = span.run(|| self.connecting(&mut connecting));
+        span.end(connect_end(&result));
+        result
+    }
+
+    fn connecting(&self, connecting: &mut Connecting<'_>) -> Result<CallReport, SdkError> {
+        loop {
+            connecting.begin_attempt();
+            let result = self.transport.exchange(&connecting.exchange());
+            match connecting.conclude(result) {
+                Attempt::Done(result) => return result,
+                Attempt::Again(after, span) => {
+                    let paused = span.run(|| pause(connecting.waiter(), after));
+                    paused.map_err(|error| connecting.final_error(error))?;
+                }
+            }
+        }
+    }
+
     /// Takes no more calls, waits for those that are open, and ends those that are after `limit`. Returns how many
     /// that were.
     pub(crate) fn close(&self, limit: Duration) -> usize {
@@ -90,12 +116,11 @@ fn wait_for_token<C: PlaneCall>(running: &mut Running<'_, C>) -> Result<(), SdkE
     running.take_token(answer)
 }
 
-/// Waits for the next attempt, unless the client is closed meanwhile.
-fn pause<C: PlaneCall>(running: &Running<'_, C>, after: Duration) -> Result<(), SdkError> {
-    let mut waiter = running.waiter();
+/// Waits for the next attempt, unless the client is closed or the thread interrupted meanwhile.
+fn pause(mut waiter: Waiter<'_>, after: Duration) -> Result<(), SdkError> {
     let ended = park_until(after, |waker| match Interrupt::here().check() {
-        Err(interrupted) => Poll::Ready(running.final_error(interrupted, None)),
-        Ok(()) => waiter.poll_cut_off(waker).map(|()| running.cut_off()),
+        Err(interrupted) => Poll::Ready(interrupted),
+        Ok(()) => waiter.poll_cut_off(waker).map(|()| SdkError::closed()),
     });
     ended.map_or(Ok(()), Err)
 }

@@ -2,6 +2,7 @@
 
 mod asynchronous;
 mod blocking;
+mod connect;
 mod meter;
 mod open_calls;
 mod report;
@@ -525,11 +526,6 @@ impl<C: PlaneCall> Running<'_, C> {
             Err(error) => self.meter.failed(error, self.started),
         }
         call_end(result)
-    }
-
-    /// The call ends between two attempts, because its client is closed.
-    fn cut_off(&self) -> SdkError {
-        self.final_error(SdkError::closed(), None)
     }
 
     /// The call goes on in the process in which it began; what comes of it there, this one cannot know.

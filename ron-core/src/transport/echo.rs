@@ -11,7 +11,7 @@ use crate::oap::{
     ErrorReply, Executed, MailboxSendReply, ObjectReply, Operation, Reason, StoragePutReply,
 };
 use crate::session::{
-    Client, ClientEvent, Refusal, Request, Server, ServerEvent, ServerLimits, Violation,
+    Client, ClientEvent, Meta, Refusal, Request, Server, ServerEvent, ServerLimits, Violation,
 };
 use bytes::Bytes;
 use serde::Serialize;
@@ -62,6 +62,15 @@ impl Echo {
 
 impl Pair {
     fn call(&mut self, exchange: &Exchange<'_>) -> Result<Reply, SdkError> {
+        if exchange.is_greeting() {
+            return Ok(Reply {
+                connection: ConnectionId::default(),
+                code: 200,
+                meta: Meta::default(),
+                body: Bytes::new(),
+                hash: None,
+            });
+        }
         self.to_server.clear();
         self.meta.clear();
         let now = exchange.content.begins();

@@ -20,6 +20,13 @@ pub(crate) struct Exchange<'a> {
     pub(crate) answer_within: Duration,
 }
 
+impl Exchange<'_> {
+    /// Whether it has no request: it ends with HELLO's answer, or at once where that has come.
+    pub(crate) fn is_greeting(&self) -> bool {
+        self.plane == Plane::Control
+    }
+}
+
 /// What a request says.
 pub(crate) trait Content {
     /// When the attempt begins: now, as good as.

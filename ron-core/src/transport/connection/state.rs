@@ -7,12 +7,13 @@ use crate::error::{ErrorKind, SdkError};
 use crate::metrics::Metrics;
 use crate::oap::Executed;
 use crate::retry::Cause;
-use crate::session::{Client, ClientEvent};
+use crate::session::{Client, ClientEvent, Meta};
 use crate::telemetry::{ConnectionEvent, ConnectionLabel};
 use crate::transport::outgoing::Outgoing;
 use crate::transport::socket::Socket;
 use crate::transport::tls::{describe, OpenError, TlsSession, NO_ALPN};
 use crate::wipe::wipe;
+use bytes::Bytes;
 use slab::Slab;
 use std::collections::VecDeque;
 use std::io;
@@ -56,6 +57,8 @@ pub(super) struct Caller {
     /// When the socket took the request's last byte.
     pub(super) sent_at: Option<Instant>,
     pub(super) wants_room: bool,
+    /// It has no request, and waits for HELLO's answer.
+    is_greeting: bool,
     /// Where its result is.
     result: Option<usize>,
 }
@@ -107,15 +110,52 @@ impl State {
     }
 
     pub(super) fn enter(&mut self) -> usize {
-        let tag = self.callers.insert(Caller {
+        let tag = self.insert(false);
+        self.queue.push_back(tag);
+        tag
+    }
+
+    /// Enters without a request.
+    pub(super) fn enter_greeting(&mut self) -> usize {
+        self.insert(true)
+    }
+
+    fn insert(&mut self, is_greeting: bool) -> usize {
+        self.callers.insert(Caller {
             waker: None,
             request_end: None,
             sent_at: None,
             wants_room: false,
+            is_greeting,
             result: None,
-        });
-        self.queue.push_back(tag);
-        tag
+        })
+    }
+
+    /// Tells those without a request of HELLO's answer, where it is there.
+    pub(super) fn greet(&mut self, wakes: &mut Wakes) {
+        if self.failed.is_some() || !self.is_established() {
+            return;
+        }
+        for tag in self.greeting() {
+            let result = match self.session.is_draining() || self.is_retired {
+                true => Err(draining()),
+                false => Ok(Reply {
+                    connection: self.id,
+                    code: 200,
+                    meta: Meta::default(),
+                    body: Bytes::new(),
+                    hash: None,
+                }),
+            };
+            self.deliver(tag, result, wakes);
+        }
+    }
+
+    fn greeting(&self) -> Vec<usize> {
+        let callers = self.callers.iter();
+        callers
+            .filter_map(|(tag, caller)| caller.is_greeting.then_some(tag))
+            .collect()
     }
 
     /// Whether a caller's result is there.
@@ -350,7 +390,11 @@ impl State {
                 self.deliver(tag, Ok(reply), wakes);
             }
             ClientEvent::NotExecuted { tag } => self.deliver(tag, Err(draining()), wakes),
-            ClientEvent::Ready | ClientEvent::SlotFree => self.wake_queue(wakes),
+            ClientEvent::Ready => {
+                self.greet(wakes);
+                self.wake_queue(wakes);
+            }
+            ClientEvent::SlotFree => self.wake_queue(wakes),
             // Lost is said by `fail`, which knows why.
             ClientEvent::Pong { .. } | ClientEvent::Lost { .. } => {}
         }
@@ -399,6 +443,9 @@ impl State {
         self.plaintext.clear();
         self.batch.clear();
         while let Some(tag) = self.queue.pop_front() {
+            self.lose(tag, &failure, wakes);
+        }
+        for tag in self.greeting() {
             self.lose(tag, &failure, wakes);
         }
         self.session.end();

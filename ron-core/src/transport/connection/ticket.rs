@@ -71,8 +71,15 @@ pub(in crate::transport) enum Receive {
 #[derive(Clone, Copy)]
 pub(super) enum Stage {
     Waiting,
-    Sending { corr_id: u64, sent: usize },
-    Sent { corr_id: u64 },
+    /// It has no request: it waits for HELLO's answer.
+    Greeting,
+    Sending {
+        corr_id: u64,
+        sent: usize,
+    },
+    Sent {
+        corr_id: u64,
+    },
 }
 
 impl<S: Socket> Ticket<S> {
@@ -138,12 +145,21 @@ impl<S: Socket> Ticket<S> {
                 if let Some(failure) = &state.failed {
                     return Step::Done(Err(failure.clone()));
                 }
-                let tag = state.enter();
+                let tag = match exchange.is_greeting() {
+                    true => {
+                        self.stage = Stage::Greeting;
+                        state.enter_greeting()
+                    }
+                    false => state.enter(),
+                };
                 self.tag = Some(tag);
                 let is_idle = state.callers.len() == 1
                     && now.saturating_duration_since(state.last_read) > IDLE;
                 if is_idle && state.session.hello().is_some() {
                     state.read(socket, now, true, wakes);
+                }
+                if let Stage::Greeting = self.stage {
+                    state.greet(wakes);
                 }
                 tag
             }
@@ -301,10 +317,10 @@ impl<S: Socket> Ticket<S> {
         wakes: &mut Wakes,
     ) -> SdkError {
         let (executed, what) = match self.stage {
-            Stage::Waiting if state.session.hello().is_none() => {
+            Stage::Waiting | Stage::Greeting if state.session.hello().is_none() => {
                 (Executed::No, "while connecting to the gateway")
             }
-            Stage::Waiting => (
+            Stage::Waiting | Stage::Greeting => (
                 Executed::No,
                 "while waiting for a free slot on the connection",
             ),
