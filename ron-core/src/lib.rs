@@ -47,8 +47,8 @@ mod wipe;
 pub use address::{AddrB3, Address, AddressError, AddressHasher};
 pub use call::{CallReport, Plain, Report, Reported};
 pub use capability::{
-    Capability, CapabilityProvider, CapabilitySource, Caveat, Macaroon, MacaroonError,
-    CAPABILITY_VARIABLE,
+    Capability, CapabilityProvider, CapabilityRequest, CapabilitySource, Caveat, Macaroon,
+    MacaroonError, CAPABILITY_VARIABLE,
 };
 pub use client::{Calls, RonAppSdk};
 pub use config::{

@@ -4,7 +4,7 @@ mod macaroon;
 mod source;
 
 pub(crate) use source::Wanted;
-pub use source::{CapabilityProvider, CapabilitySource};
+pub use source::{CapabilityProvider, CapabilityRequest, CapabilitySource};
 
 pub use macaroon::{Caveat, Macaroon, MacaroonError};
 

@@ -36,6 +36,40 @@ pub trait CapabilityProvider: Send + Sync + 'static {
     fn fresh(&self) -> Result<Capability, Box<dyn Error + Send + Sync>>;
 }
 
+/// A question for a fresh capability, to whoever [`CapabilitySource::asking`] was told of. Dropped without an answer, it
+/// fails for those who wait.
+pub struct CapabilityRequest {
+    provided: Arc<Provided>,
+    round: u64,
+    asked: Instant,
+    is_answered: bool,
+}
+
+impl CapabilityRequest {
+    /// Answers it, from any thread. An error becomes the source of the waiting calls' own: keep the token out of it.
+    pub fn answer(mut self, fresh: Result<Capability, Box<dyn Error + Send + Sync>>) {
+        self.is_answered = true;
+        self.provided.answer(self.round, fresh, self.asked);
+    }
+}
+
+impl Drop for CapabilityRequest {
+    fn drop(&mut self) {
+        if !self.is_answered && self.provided.origin.is_here() {
+            let nobody = Err("nobody answered".into());
+            self.provided.answer(self.round, nobody, self.asked);
+        }
+    }
+}
+
+impl fmt::Debug for CapabilityRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CapabilityRequest")
+            .field("round", &self.round)
+            .finish_non_exhaustive()
+    }
+}
+
 impl<F> CapabilityProvider for F
 where
     F: Fn() -> Result<Capability, Box<dyn Error + Send + Sync>> + Send + Sync + 'static,
@@ -60,8 +94,49 @@ impl CapabilitySource {
     /// A source that asks `provider` for its first capability, and for another one when that has expired.
     /// Keep it for all calls: each new source asks anew.
     pub fn provider(provider: impl CapabilityProvider) -> Self {
+        let provider = Arc::new(provider);
+        Self::asked_by(move |request| {
+            let provider = Arc::clone(&provider);
+            let thread = thread::Builder::new().name("ron-capability".to_owned());
+            let asked = thread.spawn(move || {
+                let fresh = catch_unwind(AssertUnwindSafe(|| provider.fresh()));
+                request.answer(fresh.unwrap_or_else(|_| Err("it panicked".into())));
+            });
+            asked.map(drop).map_err(|error| {
+                let message = format!("no thread for the capability provider: {error}");
+                SdkError::new(ErrorKind::Internal, message)
+            })
+        })
+    }
+
+    /// A source that asks as [`CapabilitySource::provider`] does, without a thread of its own: `ask` passes the question
+    /// on to whoever can answer it, later or at once, such as a task or the event loop of another language. It is called
+    /// in the poll of a call that waits or, in [`blocking`](crate::blocking), on the thread of one; until the request has
+    /// been answered or dropped, no other one is made.
+    ///
+    /// ```
+    /// use ron_app_sdk::{Capability, CapabilitySource};
+    /// # async fn fetch() -> Result<Capability, Box<dyn std::error::Error + Send + Sync>> {
+    /// # Ok(Capability::from_env()?)
+    /// # }
+    ///
+    /// let source = CapabilitySource::asking(|request| {
+    ///     tokio::spawn(async move { request.answer(fetch().await) });
+    /// });
+    /// # let _ = source;
+    /// ```
+    pub fn asking(ask: impl Fn(CapabilityRequest) + Send + Sync + 'static) -> Self {
+        Self::asked_by(move |request| {
+            ask(request);
+            Ok(())
+        })
+    }
+
+    fn asked_by(
+        ask: impl Fn(CapabilityRequest) -> Result<(), SdkError> + Send + Sync + 'static,
+    ) -> Self {
         Self(Source::Provided(Arc::new(Provided {
-            provider: Box::new(provider),
+            ask: Box::new(ask),
             origin: Origin::here(),
             state: Mutex::new(State {
                 token: None,
@@ -125,8 +200,8 @@ impl From<&CapabilitySource> for CapabilitySource {
 
 /// A provider, and what it has handed out.
 pub(crate) struct Provided {
-    provider: Box<dyn CapabilityProvider>,
-    /// Where the threads are that may be asking it.
+    ask: Box<dyn Fn(CapabilityRequest) -> Result<(), SdkError> + Send + Sync>,
+    /// Where those are who may be answering.
     origin: Origin,
     state: Mutex<State>,
 }
@@ -163,31 +238,42 @@ impl Wanted {
 
     /// The token and its round; asks the provider where that has to be done and nobody else does it.
     pub(crate) fn poll(&mut self, waker: &Waker) -> Poll<Result<(Capability, u64), SdkError>> {
-        let mut state = self.provided.lock();
-        if let Some((token, round)) = &state.token {
-            if *round > self.expired {
-                return Poll::Ready(Ok((token.clone(), *round)));
+        loop {
+            let mut state = self.provided.lock();
+            if let Some((token, round)) = &state.token {
+                if *round > self.expired {
+                    return Poll::Ready(Ok((token.clone(), *round)));
+                }
             }
-        }
-        if let (Some(awaited), Some((round, error))) = (self.awaited, &state.failure) {
-            if *round >= awaited {
-                return Poll::Ready(Err(error.clone()));
+            if let (Some(awaited), Some((round, error))) = (self.awaited, &state.failure) {
+                if *round >= awaited {
+                    return Poll::Ready(Err(error.clone()));
+                }
             }
-        }
-        match self.key {
-            Some(key) => state.waiters[key].clone_from(waker),
-            None => self.key = Some(state.waiters.insert(waker.clone())),
-        }
-        if !state.is_asking {
+            match self.key {
+                Some(key) => state.waiters[key].clone_from(waker),
+                None => self.key = Some(state.waiters.insert(waker.clone())),
+            }
+            if state.is_asking {
+                self.awaited = Some(state.round);
+                return Poll::Pending;
+            }
             state.round += 1;
-            if let Err(error) = ask(&self.provided, state.round) {
-                let message = format!("no thread for the capability provider: {error}");
-                return Poll::Ready(Err(SdkError::new(ErrorKind::Internal, message)));
-            }
             state.is_asking = true;
+            let round = state.round;
+            self.awaited = Some(round);
+            // Asking may be anybody's code, which may answer at once.
+            drop(state);
+            let request = CapabilityRequest {
+                provided: Arc::clone(&self.provided),
+                round,
+                asked: Instant::now(),
+                is_answered: false,
+            };
+            if let Err(error) = (self.provided.ask)(request) {
+                return Poll::Ready(Err(error));
+            }
         }
-        self.awaited = Some(state.round);
-        Poll::Pending
     }
 }
 
@@ -205,10 +291,12 @@ impl Provided {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn answer(&self, round: u64) {
-        let asked = Instant::now();
-        let fresh = catch_unwind(AssertUnwindSafe(|| self.provider.fresh()));
-        let fresh = fresh.unwrap_or_else(|_| Err("it panicked".into()));
+    fn answer(
+        &self,
+        round: u64,
+        fresh: Result<Capability, Box<dyn Error + Send + Sync>>,
+        asked: Instant,
+    ) {
         let fresh = fresh.map_err(failed);
         let error = fresh.as_ref().err().map(SdkError::kind);
         let mut state = self.lock();
@@ -222,12 +310,6 @@ impl Provided {
         waiters.into_iter().for_each(Waker::wake);
         telemetry::capability_refreshed(round, error, asked.elapsed());
     }
-}
-
-fn ask(provided: &Arc<Provided>, round: u64) -> std::io::Result<()> {
-    let provided = Arc::clone(provided);
-    let thread = thread::Builder::new().name("ron-capability".to_owned());
-    thread.spawn(move || provided.answer(round)).map(drop)
 }
 
 fn failed(error: Box<dyn Error + Send + Sync>) -> SdkError {
@@ -312,6 +394,42 @@ mod tests {
             assert!(error.source().is_some());
         }
         assert_eq!(wait(&provided, 0).unwrap().1, 3);
+    }
+
+    #[test]
+    fn whoever_is_asked_answers_at_once_or_later_and_must_answer() {
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&requests);
+        let source = CapabilitySource::asking(move |request| match request.round {
+            1 => request.answer(Ok(token(1))),
+            2 => kept.lock().unwrap().push(request),
+            _ => drop(request),
+        });
+        let provided = Arc::clone(source.token().unwrap_err());
+        let waker = futures_util::task::noop_waker_ref();
+        let poll = |wanted: &mut Wanted| wanted.poll(waker);
+        // In the same poll.
+        let Poll::Ready(first) = poll(&mut Wanted::new(&provided, 0)) else {
+            panic!("it waits");
+        };
+        assert_eq!(first.unwrap().0.expose(), token(1).expose());
+        // Later, by somebody else, and once for all who wait.
+        let (mut one, mut other) = (Wanted::new(&provided, 1), Wanted::new(&provided, 1));
+        assert!(poll(&mut one).is_pending() && poll(&mut other).is_pending());
+        assert_eq!(requests.lock().unwrap().len(), 1);
+        requests.lock().unwrap().pop().unwrap().answer(Ok(token(2)));
+        for wanted in [&mut one, &mut other] {
+            let Poll::Ready(fresh) = poll(wanted) else {
+                panic!("it waits");
+            };
+            assert_eq!(fresh.unwrap().0.expose(), token(2).expose());
+        }
+        // Not at all.
+        let Poll::Ready(Err(error)) = poll(&mut Wanted::new(&provided, 2)) else {
+            panic!("it does not fail");
+        };
+        assert_eq!(error.kind(), ErrorKind::CapabilityDenied);
+        assert!(error.source().unwrap().to_string().contains("nobody"));
     }
 
     #[test]
