@@ -839,7 +839,9 @@ ron_status_t ron_config_from_env(struct ron_config_t **out,
 
 /**
  * Sets one setting by its name from a text: ron_config_set(config, "timeouts.connect_ms", "500", &error). Its range is
- * checked when a client is made. RON_CONFIG where there is no such setting, and where it cannot have such a value.
+ * checked when a client is made. "transport" comes first, since its own defaults of "overall_timeout_ms" and
+ * "timeouts.connect_ms" replace those of the transport before. RON_CONFIG where there is no such setting, and where it
+ * cannot have such a value.
  */
 ron_status_t ron_config_set(struct ron_config_t *config,
                             const char *key,

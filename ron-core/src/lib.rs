@@ -52,8 +52,8 @@ pub use capability::{
 };
 pub use client::{Calls, RonAppSdk};
 pub use config::{
-    BackoffConfig, CacheConfig, IdempotencyConfig, PoolConfig, SdkConfig, SpkiPin, SpkiPinError,
-    Timeouts, TlsConfig, Transport,
+    BackoffConfig, CacheConfig, IdempotencyConfig, PoolConfig, ProxyAddr, ProxyAddrError,
+    ProxyProtocol, SdkConfig, SpkiPin, SpkiPinError, Timeouts, TlsConfig, TorConfig, Transport,
 };
 pub use edge_path::{EdgePath, EdgePathError, MAX_EDGE_PATH};
 pub use error::{ErrorKind, RetryRule, SdkError};
@@ -83,6 +83,11 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/PLANES.md")]
 struct Planes;
+
+/// Compiles the examples of the page about proxies and Tor.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/NETWORK.md")]
+struct Network;
 
 /// Compiles the example of the page about telemetry.
 #[cfg(doctest)]

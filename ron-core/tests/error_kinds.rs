@@ -1,7 +1,7 @@
 //! Every kind of the error table comes out of a call against the real gateway.
 //!
 //! `ForkDetected` needs a fork and is shown by `testing/fork`; `Internal` needs a process that can make no threads and
-//! is shown by `no_threads.rs`; `TorUnavailable` comes with the transport over Tor.
+//! is shown by `no_threads.rs`.
 #![allow(clippy::unwrap_used)]
 
 mod support;
@@ -131,6 +131,18 @@ fn tls(fixture: &Fixture) -> SdkError {
         .unwrap_err()
 }
 
+/// The gateway is there, and Tor is not.
+fn tor_unavailable(fixture: &Fixture) -> SdkError {
+    let mut config = fixture.gateway.config();
+    config.transport = ron_app_sdk::Transport::Tor;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    config.tor.socks_addr = listener.local_addr().unwrap();
+    drop(listener);
+    let sdk = blocking::RonAppSdk::new(config).unwrap();
+    sdk.storage_head(capability(), fixture.address, LIMIT)
+        .unwrap_err()
+}
+
 fn closed(fixture: &Fixture) -> SdkError {
     let sdk = fixture.gateway.blocking_sdk();
     sdk.storage_head(capability(), fixture.address, LIMIT)
@@ -186,6 +198,7 @@ fn every_kind_is_produced() {
         (ErrorKind::Conflict, conflict(&fixture)),
         (ErrorKind::StaleLease, stale_lease(&fixture)),
         (ErrorKind::Tls, tls(&fixture)),
+        (ErrorKind::TorUnavailable, tor_unavailable(&fixture)),
         (ErrorKind::Closed, closed(&fixture)),
         (
             ErrorKind::Server,
@@ -226,11 +239,7 @@ fn every_kind_is_produced() {
         }
         produced.insert(kind.number(), error);
     }
-    let elsewhere = [
-        ErrorKind::ForkDetected,
-        ErrorKind::Internal,
-        ErrorKind::TorUnavailable,
-    ];
+    let elsewhere = [ErrorKind::ForkDetected, ErrorKind::Internal];
     for kind in ErrorKind::all().filter(|kind| !elsewhere.contains(kind)) {
         assert!(produced.contains_key(&kind.number()), "{kind:?}");
     }

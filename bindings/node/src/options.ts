@@ -5,12 +5,14 @@ import { native } from "./native.js";
 
 /** A client's settings. What is left out has the core's default. */
 export interface Settings {
+  /** How the gateway is reached: with `tor` through Tor, and in no other way; `tls` by default. */
+  transport?: "tls" | "tor";
   /** `https://` and the gateway's host, with a port where it is not 443. */
   gatewayAddr?: string;
-  /** The limit of calls that name none, 50 ms to 1 h; 5,000 by default. */
+  /** The limit of calls that name none, 50 ms to 1 h; 5,000 by default, 30,000 with Tor. */
   overallTimeoutMs?: number;
   timeouts?: {
-    /** For TCP, TLS and HELLO. */
+    /** For TCP, a proxy, TLS and HELLO; 2,000 by default, 20,000 with Tor. */
     connectMs?: number;
     /** Without a byte from the gateway that owes one. */
     readMs?: number;
@@ -23,8 +25,17 @@ export interface Settings {
     /** `sha256:` and the hash of the gateway's public key. Not together with `ca`. */
     pin?: string;
   };
+  /**
+   * The proxy that connections go through: `http://`, `socks5://` (names are looked up here) or `socks5h://` (by the
+   * proxy), `user:password@` where it asks for them, and `host:port`. Not together with Tor.
+   */
+  proxy?: string;
+  tor?: {
+    /** Tor's SOCKS5 port on this machine; `127.0.0.1:9050` by default. */
+    socksAddr?: string;
+  };
   pool?: {
-    /** Connections at most, 1 to 16. */
+    /** Connections at most, with Tor for each subject, 1 to 16. */
     max?: number;
   };
   backoff?: {
@@ -60,6 +71,7 @@ export type SettingPath = Path<Settings>;
 
 /** @internal Each setting's name in the core, by its path here: all of them, or this does not compile. */
 export const SETTINGS: Readonly<Record<SettingPath, string>> = {
+  transport: "transport",
   gatewayAddr: "gateway_addr",
   overallTimeoutMs: "overall_timeout_ms",
   "timeouts.connectMs": "timeouts.connect_ms",
@@ -67,6 +79,8 @@ export const SETTINGS: Readonly<Record<SettingPath, string>> = {
   "timeouts.writeMs": "timeouts.write_ms",
   "tls.ca": "tls.ca",
   "tls.pin": "tls.pin",
+  proxy: "proxy",
+  "tor.socksAddr": "tor.socks_addr",
   "pool.max": "pool.max",
   "backoff.baseMs": "backoff.base_ms",
   "backoff.factor": "backoff.factor",

@@ -15,10 +15,13 @@ const options = internal(`${PACKAGE}dist/options.js`) as {
 };
 
 const EVERY: Required<Settings> = {
+  transport: "tls",
   gatewayAddr: "https://gateway.example",
   overallTimeoutMs: 1_000,
   timeouts: { connectMs: 100, readMs: 200, writeMs: 300 },
   tls: { ca: "/ca.pem" },
+  proxy: "socks5h://user:password@proxy.example:1080",
+  tor: { socksAddr: "[::1]:9150" },
   pool: { max: 2 },
   backoff: { baseMs: 20, factor: 1.5, capMs: 700, maxAttempts: 3 },
   idempotency: { enabled: false },
@@ -45,6 +48,10 @@ test("an option that breaks its rule is refused with its name", () => {
     [{ gatewayAddr: "http://a" }, /gateway_addr: "http:\/\/a" does not start/],
     [{ pool: { most: 1 } }, /pool\.most: no such setting; there are gatewayAddr, /],
     [{ tls: { ca: "a", pin: `sha256:${"ab".repeat(32)}` } }, /tls\.pin/],
+    [{ transport: "tcp" }, /transport: "tcp" is not tls or tor/],
+    [{ proxy: "user:password" }, /proxy: the value, not shown here, is not a text that begins with http:/],
+    [{ proxy: "http://proxy:1", transport: "tor" }, /proxy: Tor is the proxy/],
+    [{ tor: { socksAddr: "192.0.2.1:9050" } }, /tor\.socks_addr: 192\.0\.2\.1:9050 is not a port of a loopback/],
     [{ cache: { enabled: "perhaps" } }, /"perhaps" is not true or false/],
   ] as const) {
     assert.throws(

@@ -63,6 +63,7 @@ impl Settings {
         timeout: Option<Time>,
         settings: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
+        let mut texts = Vec::new();
         for (name, value) in settings.into_iter().flatten() {
             let name = name.extract::<String>()?;
             let Some(key) = SdkConfig::keys().find(|key| keyword(key) == name) else {
@@ -82,7 +83,11 @@ impl Settings {
                     "it is the same as overall_timeout_ms: give one of them",
                 ));
             }
-            let text = text_of(&value)?;
+            texts.push((key, text_of(&value)?));
+        }
+        // The transport first: it decides about defaults.
+        texts.sort_by_key(|(key, _)| *key != "transport");
+        for (key, text) in texts {
             config
                 .set(key, &text)
                 .map_err(|error| exception(py, &error))?;

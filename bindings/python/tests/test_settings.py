@@ -19,6 +19,7 @@ def test_there_is_a_keyword_for_every_setting_of_the_core() -> None:
 
 
 VALUES: dict[str, list[Any]] = {
+    "transport": ["tls", "tor"],
     "gateway_addr": ["https://gateway.example:8443"],
     "overall_timeout_ms": [1000, timedelta(seconds=1)],
     "timeouts_connect_ms": [100, timedelta(milliseconds=100)],
@@ -26,6 +27,8 @@ VALUES: dict[str, list[Any]] = {
     "timeouts_write_ms": [300],
     "tls_ca": ["/etc/ca.pem", Path("/etc/ca.pem")],
     "tls_pin": ["sha256:" + "ab" * 32],
+    "proxy": ["http://proxy.example:3128", "socks5h://user:password@127.0.0.1:1080"],
+    "tor_socks_addr": ["[::1]:9150"],
     "pool_max": [2],
     "backoff_base_ms": [20],
     "backoff_factor": [1.5, 2],
@@ -62,6 +65,10 @@ def test_every_setting_takes_what_its_type_says(client: Any) -> None:
         ({"pool_max": 17}, "pool.max"),
         ({"cache_enabled": "yes"}, "cache.enabled"),
         ({"tls_pin": "sha256:12"}, "tls.pin"),
+        ({"transport": "tcp"}, "transport"),
+        ({"proxy": "proxy.example:3128"}, "proxy: the value, not shown here"),
+        ({"transport": "tor", "proxy": "http://proxy.example:3128"}, "proxy: Tor"),
+        ({"tor_socks_addr": "192.0.2.1:9050"}, "tor.socks_addr: 192.0.2.1:9050"),
     ],
     ids=str,
 )

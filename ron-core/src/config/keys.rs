@@ -1,10 +1,11 @@
 //! The settings by their names, as the environment and other languages give them.
 
-use super::SdkConfig;
+use super::{ProxyAddrError, SdkConfig, Transport};
 use crate::error::{ErrorKind, SdkError};
 use std::fmt::Display;
 use std::str::FromStr;
 use std::time::Duration;
+use zeroize::Zeroizing;
 
 /// A setting: its name, and what a text sets.
 struct Key {
@@ -12,7 +13,20 @@ struct Key {
     set: fn(&mut SdkConfig, &str) -> Result<(), &'static str>,
 }
 
-const KEYS: [Key; 18] = [
+/// The transport comes first: it decides about defaults, which whatever is set afterwards replaces.
+const KEYS: [Key; 21] = [
+    Key {
+        name: "transport",
+        set: |config, text| {
+            let transport = match text.trim() {
+                "tls" => Transport::Tls,
+                "tor" => Transport::Tor,
+                _ => return Err("tls or tor"),
+            };
+            config.change_transport(transport);
+            Ok(())
+        },
+    },
     Key {
         name: "gateway_addr",
         set: |config, text| {
@@ -49,6 +63,20 @@ const KEYS: [Key; 18] = [
             const RULE: &str = "sha256: and 64 hexadecimal digits";
             config.tls.pin = Some(text.trim().parse().map_err(|_| RULE)?);
             Ok(())
+        },
+    },
+    Key {
+        name: "proxy",
+        set: |config, text| {
+            config.proxy = Some(text.parse().map_err(ProxyAddrError::rule)?);
+            Ok(())
+        },
+    },
+    Key {
+        name: "tor.socks_addr",
+        set: |config, text| {
+            let rule = "an IP address and a port, such as 127.0.0.1:9050";
+            parse(text, rule, &mut config.tor.socks_addr)
         },
     },
     Key {
@@ -110,6 +138,9 @@ impl SdkConfig {
 
     /// Sets one setting by its name from a text. Its range is checked by [`SdkConfig::validate`].
     ///
+    /// `transport` also changes `overall_timeout` and `timeouts.connect` to its own defaults where they have those
+    /// of the transport before: set it first.
+    ///
     /// ```
     /// use ron_app_sdk::SdkConfig;
     ///
@@ -130,8 +161,7 @@ impl SdkConfig {
                 format_args!("no such setting; there are {known}"),
             ));
         };
-        (found.set)(self, value)
-            .map_err(|rule| invalid(key, format_args!("{value:?} is not {rule}")))
+        (found.set)(self, value).map_err(|rule| unusable(found.name, key, value, rule))
     }
 
     /// The defaults, with what the environment sets (`RON_SDK_GATEWAY_ADDR`,
@@ -152,13 +182,26 @@ impl SdkConfig {
         let mut config = Self::default();
         for key in &KEYS {
             let variable = Self::variable(key.name);
-            if let Some(value) = lookup(&variable).filter(|value| !value.is_empty()) {
+            // It may hold a password.
+            let value = lookup(&variable).map(Zeroizing::new);
+            if let Some(value) = value.filter(|value| !value.is_empty()) {
                 (key.set)(&mut config, &value)
-                    .map_err(|rule| invalid(&variable, format_args!("{value:?} is not {rule}")))?;
+                    .map_err(|rule| unusable(key.name, &variable, &value, rule))?;
             }
         }
         config.validate()?;
         Ok(config)
+    }
+}
+
+/// Says which rule a value breaks, and repeats the value unless it may hold a password.
+fn unusable(name: &str, shown: &str, value: &str, rule: &str) -> SdkError {
+    match name {
+        "proxy" => invalid(
+            shown,
+            format_args!("the value, not shown here, is not {rule}"),
+        ),
+        _ => invalid(shown, format_args!("{value:?} is not {rule}")),
     }
 }
 
@@ -192,7 +235,7 @@ mod tests {
     use super::*;
     use crate::config::{
         BackoffConfig, CacheConfig, IdempotencyConfig, PoolConfig, SpkiPin, Timeouts, TlsConfig,
-        Transport,
+        TorConfig,
     };
     use std::time::Duration;
 
@@ -240,7 +283,13 @@ mod tests {
             ("RON_SDK_TIMEOUTS_CONNECT_MS", "100"),
             ("RON_SDK_TIMEOUTS_READ_MS", "200"),
             ("RON_SDK_TIMEOUTS_WRITE_MS", "300"),
+            ("RON_SDK_TRANSPORT", "tls"),
             ("RON_SDK_TLS_PIN", &pin),
+            (
+                "RON_SDK_PROXY",
+                "socks5h://user:password@proxy.example:1080",
+            ),
+            ("RON_SDK_TOR_SOCKS_ADDR", "[::1]:9150"),
             ("RON_SDK_POOL_MAX", "2"),
             ("RON_SDK_BACKOFF_BASE_MS", "20"),
             ("RON_SDK_BACKOFF_FACTOR", "1.5"),
@@ -268,6 +317,14 @@ mod tests {
                 tls: TlsConfig {
                     ca: None,
                     pin: Some(SpkiPin([0xab; 32])),
+                },
+                proxy: Some(
+                    "socks5h://user:password@proxy.example:1080"
+                        .parse()
+                        .unwrap()
+                ),
+                tor: TorConfig {
+                    socks_addr: "[::1]:9150".parse().unwrap(),
                 },
                 pool: PoolConfig { max: 2 },
                 backoff: BackoffConfig {
@@ -342,6 +399,27 @@ mod tests {
                 "sha256:12",
                 "\"sha256:12\" is not sha256: and 64 hexadecimal digits",
             ),
+            ("RON_SDK_TRANSPORT", "tcp", "\"tcp\" is not tls or tor"),
+            (
+                "RON_SDK_TOR_SOCKS_ADDR",
+                "localhost:9050",
+                "\"localhost:9050\" is not an IP address and a port",
+            ),
+            (
+                "RON_SDK_TOR_SOCKS_ADDR",
+                "192.0.2.1:9050",
+                "tor.socks_addr: 192.0.2.1:9050 is not a port of a loopback address",
+            ),
+            (
+                "RON_SDK_TOR_SOCKS_ADDR",
+                "127.0.0.1:0",
+                "tor.socks_addr: 127.0.0.1:0 is not",
+            ),
+            (
+                "RON_SDK_PROXY",
+                "ftp://proxy.example:21",
+                "RON_SDK_PROXY: the value, not shown here, is not a text that begins with http://",
+            ),
             (
                 "RON_SDK_IDEMPOTENCY_ENABLED",
                 "yes",
@@ -366,6 +444,50 @@ mod tests {
             let error = from(&[("RON_SDK_GATEWAY_ADDR", address)]).unwrap_err();
             assert!(!format!("{error} {error:?}").contains("canary"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_password_of_a_proxy_is_not_repeated() {
+        for proxy in [
+            "http://user:canary@proxy",
+            "canary",
+            "socks5://user:canary@:1",
+        ] {
+            let error = from(&[("RON_SDK_PROXY", proxy)]).unwrap_err();
+            let again = SdkConfig::default().set("proxy", proxy).unwrap_err();
+            for told in [format!("{error} {error:?}"), format!("{again} {again:?}")] {
+                assert!(!told.contains("canary"), "{told}");
+            }
+        }
+        let config = from(&[("RON_SDK_PROXY", "http://user:canary@proxy:1")]).unwrap();
+        assert!(!format!("{config:?}").contains("canary"), "{config:?}");
+    }
+
+    #[test]
+    fn with_tor_the_limits_are_longer_unless_they_are_set() {
+        let limits = |config: &SdkConfig| {
+            let (overall, connect) = (config.overall_timeout, config.timeouts.connect);
+            (overall.as_secs(), connect.as_secs())
+        };
+        let tor = ("RON_SDK_TRANSPORT", "tor");
+        assert_eq!(from(&[tor]).unwrap(), SdkConfig::over_tor());
+        assert_eq!(limits(&SdkConfig::over_tor()), (30, 20));
+        let overall = ("RON_SDK_OVERALL_TIMEOUT_MS", "5000");
+        assert_eq!(limits(&from(&[overall, tor]).unwrap()), (5, 20));
+        let connect = ("RON_SDK_TIMEOUTS_CONNECT_MS", "2000");
+        assert_eq!(limits(&from(&[tor, connect]).unwrap()), (30, 2));
+        let mut config = SdkConfig::over_tor();
+        config.set("transport", "tls").unwrap();
+        assert_eq!(config, SdkConfig::default());
+    }
+
+    #[test]
+    fn tor_excludes_another_proxy() {
+        let error = from(&[
+            ("RON_SDK_TRANSPORT", "tor"),
+            ("RON_SDK_PROXY", "http://a:1"),
+        ]);
+        assert!(error.unwrap_err().to_string().contains("proxy: Tor is"));
     }
 
     #[test]

@@ -2,12 +2,16 @@
 
 mod keys;
 mod pin;
+mod proxy;
 
 pub use pin::{SpkiPin, SpkiPinError};
+pub(crate) use proxy::Credentials;
+pub use proxy::{ProxyAddr, ProxyAddrError, ProxyProtocol};
 
 use crate::error::{ErrorKind, SdkError};
 use crate::transport::endpoint::Endpoint;
 use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -27,18 +31,25 @@ use std::time::Duration;
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct SdkConfig {
-    /// How the gateway is reached. Default: TLS.
+    /// How the gateway is reached. `RON_SDK_TRANSPORT`: `tls` or `tor`. Default: TLS. For Tor begin with
+    /// [`SdkConfig::over_tor`], whose limits are longer.
     pub transport: Transport,
     /// The gateway: `https://` and a host, with a port where it is not 443.
     /// `RON_SDK_GATEWAY_ADDR`. Default: `https://127.0.0.1:8443`.
     pub gateway_addr: String,
     /// The limit of a call that sets none of its own, 50 ms to 1 h.
-    /// `RON_SDK_OVERALL_TIMEOUT_MS`. Default: 5 s.
+    /// `RON_SDK_OVERALL_TIMEOUT_MS`. Default: 5 s; with Tor 30 s.
     pub overall_timeout: Duration,
     /// Limits within a call.
     pub timeouts: Timeouts,
     /// Whom to trust.
     pub tls: TlsConfig,
+    /// The proxy that connections go through. `RON_SDK_PROXY`: `http://`, `socks5://` (the gateway's name is
+    /// looked up here) or `socks5h://` (by the proxy), `user:password@` where it asks for them, a host and a
+    /// port. Default: none, whatever proxies the environment names for others. Not together with Tor.
+    pub proxy: Option<ProxyAddr>,
+    /// Where Tor is.
+    pub tor: TorConfig,
     /// Connections.
     pub pool: PoolConfig,
     /// Waits between attempts, and how many there are.
@@ -56,6 +67,9 @@ pub enum Transport {
     /// TCP with TLS 1.3.
     #[default]
     Tls,
+    /// The same through Tor, and in no other way: names are looked up by Tor alone, calls of different subjects
+    /// share no connection and no circuit, and where Tor cannot be used a call fails as `TorUnavailable`.
+    Tor,
     /// Not at all: calls are answered within the process, for the benches of this project.
     #[cfg(feature = "internals")]
     #[doc(hidden)]
@@ -65,7 +79,7 @@ pub enum Transport {
 /// Limits within a call, each 10 ms to 10 min; the call's own limit bounds them all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Timeouts {
-    /// For TCP, TLS and HELLO together. `RON_SDK_TIMEOUTS_CONNECT_MS`. Default: 2 s.
+    /// For TCP, a proxy, TLS and HELLO together. `RON_SDK_TIMEOUTS_CONNECT_MS`. Default: 2 s; with Tor 20 s.
     pub connect: Duration,
     /// Without one byte of an answer that has begun. `RON_SDK_TIMEOUTS_READ_MS`. Default: 5 s.
     pub read: Duration,
@@ -84,10 +98,18 @@ pub struct TlsConfig {
     pub pin: Option<SpkiPin>,
 }
 
+/// Where Tor is. It counts with [`Transport::Tor`] alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TorConfig {
+    /// Tor's SOCKS5 port, on this machine: a loopback address. `RON_SDK_TOR_SOCKS_ADDR`.
+    /// Default: `127.0.0.1:9050`.
+    pub socks_addr: SocketAddr,
+}
+
 /// Connections to the gateway.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PoolConfig {
-    /// At most this many, 1 to 16; one is opened first, another when three quarters of the open ones'
+    /// At most this many, with Tor for each subject, 1 to 16; one is opened first, another when three quarters of the open ones'
     /// calls are in use. `RON_SDK_POOL_MAX`. Default: 4.
     pub max: usize,
 }
@@ -140,13 +162,23 @@ impl Default for SdkConfig {
         Self {
             transport: Transport::default(),
             gateway_addr: "https://127.0.0.1:8443".to_owned(),
-            overall_timeout: Duration::from_secs(5),
+            overall_timeout: OVERALL_DEFAULT,
             timeouts: Timeouts::default(),
             tls: TlsConfig::default(),
+            proxy: None,
+            tor: TorConfig::default(),
             pool: PoolConfig { max: 4 },
             backoff: BackoffConfig::default(),
             idempotency: IdempotencyConfig { enabled: true },
             cache: CacheConfig::default(),
+        }
+    }
+}
+
+impl Default for TorConfig {
+    fn default() -> Self {
+        Self {
+            socks_addr: (Ipv4Addr::LOCALHOST, 9050).into(),
         }
     }
 }
@@ -177,12 +209,18 @@ impl Default for BackoffConfig {
 impl Default for Timeouts {
     fn default() -> Self {
         Self {
-            connect: Duration::from_secs(2),
+            connect: CONNECT_DEFAULT,
             read: Duration::from_secs(5),
             write: Duration::from_secs(5),
         }
     }
 }
+
+const OVERALL_DEFAULT: Duration = Duration::from_secs(5);
+const CONNECT_DEFAULT: Duration = Duration::from_secs(2);
+/// Building a circuit takes its time.
+const TOR_OVERALL_DEFAULT: Duration = Duration::from_secs(30);
+const TOR_CONNECT_DEFAULT: Duration = Duration::from_secs(20);
 
 /// The range of a call's limit, in code and in `overall_timeout`.
 pub(crate) const CALL_LIMIT: (Duration, Duration) =
@@ -206,6 +244,40 @@ const CACHE_BYTES: (usize, usize) = (
 const CACHE_TTL: (Duration, Duration) = (Duration::from_millis(1), Duration::from_secs(3600));
 
 impl SdkConfig {
+    /// The defaults with [`Transport::Tor`]: calls have 30 s, of which connecting may take 20 s.
+    ///
+    /// ```
+    /// use ron_app_sdk::SdkConfig;
+    ///
+    /// let config = SdkConfig {
+    ///     gateway_addr: "https://gateway.example:8443".into(),
+    ///     ..SdkConfig::over_tor()
+    /// };
+    /// config.validate()?;
+    /// # Ok::<(), ron_app_sdk::SdkError>(())
+    /// ```
+    pub fn over_tor() -> Self {
+        let mut config = Self::default();
+        config.change_transport(Transport::Tor);
+        config
+    }
+
+    /// Changes the transport, and the limits that still have their defaults to those of the new one.
+    pub(crate) fn change_transport(&mut self, transport: Transport) {
+        let defaults = |transport| match transport {
+            Transport::Tor => (TOR_OVERALL_DEFAULT, TOR_CONNECT_DEFAULT),
+            _ => (OVERALL_DEFAULT, CONNECT_DEFAULT),
+        };
+        let (before, after) = (defaults(self.transport), defaults(transport));
+        if self.overall_timeout == before.0 {
+            self.overall_timeout = after.0;
+        }
+        if self.timeouts.connect == before.1 {
+            self.timeouts.connect = after.1;
+        }
+        self.transport = transport;
+    }
+
     /// Checks every setting, without I/O.
     ///
     /// # Errors
@@ -238,6 +310,26 @@ impl SdkConfig {
                 "tls.pin",
                 "a pin replaces the authorities: set tls.ca or tls.pin, not both",
             ));
+        }
+        self.check_route()
+    }
+
+    fn check_route(&self) -> Result<(), SdkError> {
+        let invalid = |field, rule| Err(SdkError::invalid(ErrorKind::Config, field, rule));
+        let socks_addr = self.tor.socks_addr;
+        if !socks_addr.ip().to_canonical().is_loopback() || socks_addr.port() == 0 {
+            return invalid(
+                "tor.socks_addr",
+                format!(
+                    "{socks_addr} is not a port of a loopback address: Tor runs on this machine"
+                ),
+            );
+        }
+        if self.transport == Transport::Tor && self.proxy.is_some() {
+            return invalid(
+                "proxy",
+                "Tor is the proxy where transport is tor: set one of them".to_owned(),
+            );
         }
         Ok(())
     }

@@ -125,7 +125,7 @@ const TABLE: [Row; 24] = [
         statuses: &[],
         without_status: Never,
         executed: BEFORE_IO,
-        check: "check that Tor runs and where it listens",
+        check: "check that Tor runs and listens where tor.socks_addr says",
     },
     Row {
         kind: ErrorKind::OapViolation,

@@ -2,10 +2,11 @@
 
 use super::connection::{Connection, ConnectionId, Exchange, Failure, Reply, Step, Ticket};
 use super::endpoint::Endpoint;
-use super::pool::{Acquired, DialWait, Pool};
+use super::pool::{Acquired, DialPermit, DialWait, Pool};
+use super::proxy::{Handshake, Isolation, Progress, Refusal, Target};
 use super::socket::{prepare, TaskSocket};
 use super::timer::{sleeps_until, SpareTimers};
-use super::{resolve, Dialer};
+use super::{resolve, Dialer, Obstacle};
 use crate::config::SdkConfig;
 use crate::error::{ErrorKind, SdkError};
 use crate::metrics::Metrics;
@@ -17,6 +18,7 @@ use crate::stats::ClientStats;
 use std::future::{poll_fn, Future};
 use std::io;
 use std::mem;
+use std::net::SocketAddr;
 use std::pin::{pin, Pin};
 use std::sync::{Arc, OnceLock};
 use std::task::Poll;
@@ -146,7 +148,9 @@ impl AsyncTransport {
         exchange: &Exchange<'_>,
         now: &mut Instant,
     ) -> Result<Arc<Connection<TaskSocket>>, Failure> {
-        let mut wait = self.pool.wait(runtime, exchange.content.dial_by());
+        let isolation = self.dialer.isolation(exchange.capability);
+        let dial_by = exchange.content.dial_by();
+        let mut wait = self.pool.wait(runtime, isolation, dial_by);
         let acquired = poll_fn(|context| Poll::Ready(wait.acquire(*now, context.waker()))).await;
         if let Acquired::Use(connection) = acquired {
             return Ok(connection);
@@ -172,7 +176,7 @@ impl AsyncTransport {
                 Acquired::Use(connection) => return Ok(connection),
                 Acquired::Failed(failure) => return Err(failure),
                 Acquired::Dial(permit, fallback) => {
-                    let dialed = self.dial(permit.id(), runtime, deadline).await;
+                    let dialed = self.dial(&permit, runtime, deadline).await;
                     return super::finish_dial(&self.dialer, permit, dialed, fallback);
                 }
                 Acquired::Wait(until) => until.min(deadline),
@@ -198,7 +202,7 @@ impl AsyncTransport {
 
     async fn dial(
         &self,
-        id: ConnectionId,
+        permit: &DialPermit<'_, TaskSocket>,
         runtime: Id,
         deadline: Instant,
     ) -> Result<Connection<TaskSocket>, Failure> {
@@ -211,17 +215,14 @@ impl AsyncTransport {
         let tls = dialer.tls()?;
         let connect_deadline = Instant::now() + dialer.timeouts.connect;
         let until = connect_deadline.min(deadline);
-        let connected = tokio::time::timeout_at(until.into(), self.connect()).await;
-        let stream = connected
-            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
-            .map_err(|error| dialer.dial_failed(&error, deadline))?;
+        let socket = self
+            .open(permit.isolation(), runtime, until)
+            .await
+            .map_err(|obstacle| dialer.dial_failed(obstacle, deadline))?;
         Ok(Connection::new(
-            TaskSocket {
-                stream,
-                runtime,
-                timers: SpareTimers::new(),
-            },
-            dialer.label(id),
+            socket,
+            permit.isolation().clone(),
+            dialer.label(permit.id()),
             tls,
             &self.hello,
             dialer.slots(),
@@ -230,15 +231,86 @@ impl AsyncTransport {
         ))
     }
 
-    async fn connect(&self) -> io::Result<TcpStream> {
+    /// A socket at whose other end the gateway is.
+    async fn open(
+        &self,
+        isolation: &Isolation,
+        runtime: Id,
+        until: Instant,
+    ) -> Result<TaskSocket, Obstacle> {
         let endpoint = &self.dialer.endpoint;
-        let socket = match resolve::literal(endpoint) {
-            Some(address) => TcpStream::connect(address).await?,
-            None => TcpStream::connect((endpoint.host.as_str(), endpoint.port)).await?,
+        let gateway = (endpoint.host.as_str(), endpoint.port);
+        let Some(proxy) = &self.dialer.proxy else {
+            let socket = connect(gateway, runtime, until).await;
+            return socket.map_err(Obstacle::Gateway);
         };
-        prepare(&socket)?;
-        Ok(socket)
+        let targets = match proxy.gets_addresses() {
+            false => vec![Target::of(endpoint)],
+            true => in_time(until, lookup(gateway))
+                .await
+                .map_err(Obstacle::Gateway)?
+                .into_iter()
+                .map(Target::Address)
+                .collect(),
+        };
+        let mut last = Obstacle::Gateway(io::ErrorKind::AddrNotAvailable.into());
+        for target in targets {
+            let socket = connect(proxy.place(), runtime, until).await;
+            let socket = socket.map_err(Obstacle::Proxy)?;
+            match negotiate(&socket, proxy.handshake(&target, isolation), until).await {
+                Ok(()) => return Ok(socket),
+                // Another address may do.
+                Err(refused @ Obstacle::Refused(Refusal::Failed(_))) => last = refused,
+                Err(obstacle) => return Err(obstacle),
+            }
+        }
+        Err(last)
     }
+}
+
+/// A connection to the first of the host's addresses that takes one.
+async fn connect(place: (&str, u16), runtime: Id, until: Instant) -> io::Result<TaskSocket> {
+    let connecting = async {
+        match resolve::literal(place.0, place.1) {
+            Some(address) => TcpStream::connect(address).await,
+            None => TcpStream::connect(place).await,
+        }
+    };
+    let stream = in_time(until, connecting).await?;
+    prepare(&stream)?;
+    Ok(TaskSocket {
+        stream,
+        runtime,
+        timers: SpareTimers::new(),
+    })
+}
+
+async fn lookup(place: (&str, u16)) -> io::Result<Vec<SocketAddr>> {
+    match resolve::literal(place.0, place.1) {
+        Some(address) => Ok(vec![address]),
+        None => Ok(tokio::net::lookup_host(place).await?.collect()),
+    }
+}
+
+/// Has a proxy connect to the gateway.
+async fn negotiate(
+    socket: &TaskSocket,
+    mut handshake: Handshake,
+    until: Instant,
+) -> Result<(), Obstacle> {
+    loop {
+        let ready = match handshake.advance(socket)? {
+            Progress::Done => return Ok(()),
+            Progress::Write => in_time(until, socket.stream.writable()).await,
+            Progress::Read => in_time(until, socket.stream.readable()).await,
+        };
+        ready.map_err(Obstacle::Answer)?;
+    }
+}
+
+async fn in_time<T>(until: Instant, work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    let done = tokio::time::timeout_at(until.into(), work).await;
+    done.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
 async fn drive(

@@ -4,9 +4,10 @@ use super::connection::{
     Connection, ConnectionId, Exchange, Failure, Receive, Reply, Step, Ticket,
 };
 use super::endpoint::Endpoint;
-use super::pool::{Acquired, Pool};
+use super::pool::{Acquired, DialPermit, Pool};
+use super::proxy::{Handshake, Isolation, Progress, Refusal, Target};
 use super::socket::{ThreadSocket, RECEIVE};
-use super::{resolve, Dialer};
+use super::{resolve, Dialer, Obstacle};
 use crate::config::SdkConfig;
 use crate::error::SdkError;
 use crate::interrupt::Interrupt;
@@ -94,7 +95,8 @@ impl BlockingTransport {
         now: &mut Instant,
     ) -> Result<Arc<Connection<ThreadSocket>>, Failure> {
         let deadline = exchange.deadline;
-        let mut wait = self.pool.wait((), exchange.content.dial_by());
+        let isolation = self.dialer.isolation(exchange.capability);
+        let mut wait = self.pool.wait((), isolation, exchange.content.dial_by());
         loop {
             if *now >= deadline {
                 return Err(super::out_of_time().into());
@@ -102,7 +104,7 @@ impl BlockingTransport {
             match wait.acquire(*now, waker) {
                 Acquired::Use(connection) => return Ok(connection),
                 Acquired::Dial(permit, fallback) => {
-                    let dialed = self.dial(permit.id(), deadline);
+                    let dialed = self.dial(&permit, deadline);
                     *now = Instant::now();
                     return super::finish_dial(&self.dialer, permit, dialed, fallback);
                 }
@@ -120,41 +122,93 @@ impl BlockingTransport {
 
     fn dial(
         &self,
-        id: ConnectionId,
+        permit: &DialPermit<'_, ThreadSocket>,
         deadline: Instant,
     ) -> Result<Connection<ThreadSocket>, Failure> {
         let dialer = &self.dialer;
         let tls = dialer.tls()?;
         let connect_deadline = Instant::now() + dialer.timeouts.connect;
         let until = connect_deadline.min(deadline);
-        let addresses = match resolve::literal(&dialer.endpoint) {
-            Some(address) => vec![address],
-            None => resolve::lookup(&dialer.endpoint, until)
-                .map_err(|error| dialer.dial_failed(&error, deadline))?,
+        let socket = self
+            .open(permit.isolation(), until)
+            .map_err(|obstacle| dialer.dial_failed(obstacle, deadline))?;
+        Ok(Connection::new(
+            socket,
+            permit.isolation().clone(),
+            dialer.label(permit.id()),
+            tls,
+            &self.hello,
+            dialer.slots(),
+            &dialer.timeouts,
+            connect_deadline,
+        ))
+    }
+
+    /// A socket at whose other end the gateway is.
+    fn open(&self, isolation: &Isolation, until: Instant) -> Result<ThreadSocket, Obstacle> {
+        let endpoint = &self.dialer.endpoint;
+        let Some(proxy) = &self.dialer.proxy else {
+            return connect(&endpoint.host, endpoint.port, until).map_err(Obstacle::Gateway);
         };
-        let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
-        for address in addresses {
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                last = io::ErrorKind::TimedOut.into();
-                break;
-            }
-            match ThreadSocket::connect(&address, left) {
-                Ok(socket) => {
-                    return Ok(Connection::new(
-                        socket,
-                        dialer.label(id),
-                        tls,
-                        &self.hello,
-                        dialer.slots(),
-                        &dialer.timeouts,
-                        connect_deadline,
-                    ))
-                }
-                Err(error) => last = error,
+        let targets = match proxy.gets_addresses() {
+            false => vec![Target::of(endpoint)],
+            true => resolve::lookup(&endpoint.host, endpoint.port, until)
+                .map_err(Obstacle::Gateway)?
+                .into_iter()
+                .map(Target::Address)
+                .collect(),
+        };
+        let mut last = Obstacle::Gateway(io::ErrorKind::AddrNotAvailable.into());
+        for target in targets {
+            let (host, port) = proxy.place();
+            let socket = connect(host, port, until).map_err(Obstacle::Proxy)?;
+            match negotiate(&socket, proxy.handshake(&target, isolation), until) {
+                Ok(()) => return Ok(socket),
+                // Another address may do.
+                Err(refused @ Obstacle::Refused(Refusal::Failed(_))) => last = refused,
+                Err(obstacle) => return Err(obstacle),
             }
         }
-        Err(dialer.dial_failed(&last, deadline).into())
+        Err(last)
+    }
+}
+
+/// A connection to the first of the host's addresses that takes one.
+fn connect(host: &str, port: u16, until: Instant) -> io::Result<ThreadSocket> {
+    let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    for address in resolve::lookup(host, port, until)? {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        match ThreadSocket::connect(&address, left) {
+            Ok(socket) => return Ok(socket),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+/// Has a proxy connect to the gateway.
+fn negotiate(
+    socket: &ThreadSocket,
+    mut handshake: Handshake,
+    until: Instant,
+) -> Result<(), Obstacle> {
+    loop {
+        let progress = handshake.advance(socket)?;
+        if progress == Progress::Done {
+            return Ok(());
+        }
+        let interrupt = Interrupt::here();
+        interrupt.check().map_err(Obstacle::Interrupted)?;
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(Obstacle::Answer(io::ErrorKind::TimedOut.into()));
+        }
+        let is_write = progress == Progress::Write;
+        let waited = socket.wait(!is_write, is_write, interrupt.slice(left));
+        waited.map_err(Obstacle::Answer)?;
     }
 }
 

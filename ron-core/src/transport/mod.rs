@@ -13,6 +13,7 @@ mod echo;
 pub(crate) mod endpoint;
 mod outgoing;
 mod pool;
+mod proxy;
 mod resolve;
 mod socket;
 mod timer;
@@ -29,6 +30,7 @@ use crate::telemetry::ConnectionLabel;
 use connection::Connection;
 use endpoint::Endpoint;
 use pool::DialPermit;
+use proxy::{Isolation, Problem, Proxy, Refusal};
 use socket::Socket;
 use std::io;
 use std::sync::Arc;
@@ -45,16 +47,40 @@ const MAX_MOVES: usize = 3;
 /// What is needed to open a connection.
 struct Dialer {
     endpoint: Arc<Endpoint>,
+    proxy: Option<Proxy>,
     trust: Arc<Trust>,
     timeouts: Timeouts,
     pool_max: usize,
     metrics: Metrics,
 }
 
+/// What was in the way of a connection.
+enum Obstacle {
+    /// The gateway's name could not be looked up, or the gateway not be reached.
+    Gateway(io::Error),
+    /// The proxy could not be reached.
+    Proxy(io::Error),
+    /// The proxy was reached, and did not answer.
+    Answer(io::Error),
+    Refused(Refusal),
+    /// The caller's own thread does not go on.
+    Interrupted(SdkError),
+}
+
+impl From<Problem> for Obstacle {
+    fn from(problem: Problem) -> Self {
+        match problem {
+            Problem::Refused(refusal) => Self::Refused(refusal),
+            Problem::Lost(error) => Self::Answer(error),
+        }
+    }
+}
+
 impl Dialer {
     fn new(config: &SdkConfig, metrics: &Metrics) -> Result<Self, SdkError> {
         Ok(Self {
             endpoint: Arc::new(config.endpoint()?),
+            proxy: Proxy::of(config),
             trust: Arc::new(Trust::new(config.tls.clone())),
             timeouts: config.timeouts.clone(),
             pool_max: config.pool.max,
@@ -68,6 +94,12 @@ impl Dialer {
         TlsSession::new(config, &self.endpoint)
     }
 
+    /// Who may share a connection with a call of this capability.
+    fn isolation(&self, token: &[u8]) -> Isolation {
+        let proxy = self.proxy.as_ref();
+        proxy.map_or_else(Isolation::default, |proxy| proxy.isolation(token))
+    }
+
     /// What telemetry calls a connection.
     fn label(&self, id: ConnectionId) -> ConnectionLabel {
         ConnectionLabel::new(&self.endpoint, id.0, &self.metrics)
@@ -79,11 +111,29 @@ impl Dialer {
     }
 
     /// Why no connection came about, given the call's own limit.
-    fn dial_failed(&self, error: &io::Error, deadline: Instant) -> SdkError {
-        if error.kind() == io::ErrorKind::TimedOut && Instant::now() >= deadline {
-            out_of_time()
-        } else {
-            self.unreachable(error)
+    fn dial_failed(&self, obstacle: Obstacle, deadline: Instant) -> SdkError {
+        let is_out_of_time = |error: &io::Error| {
+            error.kind() == io::ErrorKind::TimedOut && Instant::now() >= deadline
+        };
+        match (obstacle, &self.proxy) {
+            (Obstacle::Interrupted(error), _) => error,
+            // What a proxy has answered is said, however late it is.
+            (Obstacle::Refused(refusal), Some(proxy)) => proxy.refused(&self.endpoint, &refusal),
+            (Obstacle::Refused(_), None) => self.unreachable(&io::ErrorKind::Other.into()),
+            (Obstacle::Gateway(error) | Obstacle::Proxy(error) | Obstacle::Answer(error), _)
+                if is_out_of_time(&error) =>
+            {
+                out_of_time()
+            }
+            (Obstacle::Proxy(error), Some(proxy)) => {
+                proxy.lost(&self.endpoint, &error, false, self.timeouts.connect)
+            }
+            (Obstacle::Answer(error), Some(proxy)) => {
+                proxy.lost(&self.endpoint, &error, true, self.timeouts.connect)
+            }
+            (Obstacle::Gateway(error) | Obstacle::Proxy(error) | Obstacle::Answer(error), _) => {
+                self.unreachable(&error)
+            }
         }
     }
 
@@ -106,7 +156,7 @@ impl Dialer {
     }
 }
 
-/// Reports a dial. One that its caller's own limit has ended says nothing to those who have more time.
+/// Reports a dial. One that its caller's own limit or thread has ended says nothing to those who go on.
 fn finish_dial<S: Socket>(
     dialer: &Dialer,
     permit: DialPermit<'_, S>,
@@ -118,7 +168,14 @@ fn finish_dial<S: Socket>(
         label.dial_failed(failure.error.kind(), permit.elapsed());
     }
     match dialed {
-        Err(failure) if failure.error.kind() == ErrorKind::DeadlineExceeded => Err(failure),
+        Err(failure)
+            if matches!(
+                failure.error.kind(),
+                ErrorKind::DeadlineExceeded | ErrorKind::Cancelled
+            ) =>
+        {
+            Err(failure)
+        }
         dialed => permit.finish(dialed, fallback),
     }
 }
@@ -134,4 +191,26 @@ fn out_of_time() -> SdkError {
 /// What this SDK says about itself.
 fn hello() -> HelloRequest {
     HelloRequest::new(concat!("ron-app-sdk/", env!("CARGO_PKG_VERSION")))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    /// The call's time is over, and the proxy has answered all the same.
+    #[test]
+    fn what_a_proxy_has_answered_is_not_masked_by_the_calls_limit() {
+        let dialer = Dialer::new(&SdkConfig::over_tor(), &Metrics::new()).unwrap();
+        let over = Instant::now();
+        let refused = Obstacle::Refused(Refusal::Failed("answered 1".into()));
+        let error = dialer.dial_failed(refused, over);
+        assert_eq!(error.kind(), ErrorKind::TorUnavailable);
+        let closed = Obstacle::Answer(io::ErrorKind::UnexpectedEof.into());
+        let error = dialer.dial_failed(closed, over);
+        assert_eq!(error.kind(), ErrorKind::TorUnavailable);
+        let silent = Obstacle::Answer(io::ErrorKind::TimedOut.into());
+        let error = dialer.dial_failed(silent, over);
+        assert_eq!(error.kind(), ErrorKind::DeadlineExceeded);
+    }
 }

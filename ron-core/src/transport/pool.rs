@@ -1,9 +1,10 @@
 //! The connections of one client: which one a call uses, and when another is opened.
 //!
 //! A call uses only connections of its own home: a runtime may end before the client does, and whoever
-//! waited with its help would wait for ever.
+//! waited with its help would wait for ever. With Tor, it uses only those of its capability's subject.
 
 use super::connection::{Connection, ConnectionId, Failure};
+use super::proxy::Isolation;
 use super::socket::Socket;
 use crate::config::SdkConfig;
 use crate::error::{ErrorKind, SdkError};
@@ -12,12 +13,13 @@ use crate::process::Origin;
 use crate::retry::{Cause, DialBackoff, NextDial, Random};
 use crate::stats::ClientStats;
 use slab::Slab;
+use smallvec::SmallVec;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
 /// Connections to one gateway. One is opened first, another when the least loaded one is in use to three
-/// quarters; one at a time.
+/// quarters; one at a time, with Tor for each subject.
 pub(super) struct Pool<S: Socket> {
     max: usize,
     /// How long a dial may take. One that takes longer is held by somebody who does not go on with it.
@@ -30,15 +32,27 @@ pub(super) struct Pool<S: Socket> {
 struct State<S: Socket> {
     is_closed: bool,
     connections: Vec<Arc<Connection<S>>>,
-    /// The dial that is under way, by its number, and when it began.
-    dialing: Option<(u64, Instant)>,
+    /// The dials that are under way, at most one for each isolation.
+    dialing: SmallVec<[Dialing; 1]>,
     dials: u64,
-    /// The last dial's number and failure, where it failed.
-    last_failure: Option<(u64, Failure)>,
+    /// The last dial that failed.
+    last_failure: Option<FailedDial>,
     backoff: DialBackoff,
     /// The last dial that counts for the back-off, 0 for none.
     failed_dial: u64,
     waiters: Slab<Waker>,
+}
+
+struct Dialing {
+    number: u64,
+    since: Instant,
+    isolation: Isolation,
+}
+
+struct FailedDial {
+    number: u64,
+    isolation: Isolation,
+    failure: Failure,
 }
 
 /// What a call should do.
@@ -57,6 +71,7 @@ pub(super) enum Acquired<'a, S: Socket> {
 pub(super) struct DialWait<'a, S: Socket> {
     pool: &'a Pool<S>,
     home: S::Home,
+    isolation: Isolation,
     dial_by: Instant,
     key: Option<usize>,
     /// The dial that is waited for.
@@ -68,6 +83,7 @@ pub(super) struct DialPermit<'a, S: Socket> {
     pool: &'a Pool<S>,
     number: u64,
     since: Instant,
+    isolation: Isolation,
 }
 
 impl<S: Socket> Pool<S> {
@@ -80,7 +96,7 @@ impl<S: Socket> Pool<S> {
             state: Mutex::new(State {
                 is_closed: false,
                 connections: Vec::new(),
-                dialing: None,
+                dialing: SmallVec::new(),
                 dials: 0,
                 last_failure: None,
                 backoff: DialBackoff::default(),
@@ -90,12 +106,18 @@ impl<S: Socket> Pool<S> {
         }
     }
 
-    /// A place from which to ask for a connection that can be waited for at `home`. A gateway that could not
-    /// be reached is not dialled after `dial_by`.
-    pub(super) fn wait(&self, home: S::Home, dial_by: Instant) -> DialWait<'_, S> {
+    /// A place from which to ask for a connection that can be waited for at `home`, by one who shares it within
+    /// `isolation` alone. A gateway that could not be reached is not dialled after `dial_by`.
+    pub(super) fn wait(
+        &self,
+        home: S::Home,
+        isolation: Isolation,
+        dial_by: Instant,
+    ) -> DialWait<'_, S> {
         DialWait {
             pool: self,
             home,
+            isolation,
             dial_by,
             key: None,
             awaited: None,
@@ -168,11 +190,14 @@ impl<'a, S: Socket> DialWait<'a, S> {
             state = self.pool.lock();
         }
         _over = state.forget_unusable(now, &self.pool.random);
-        let overdue = state.dialing.map(|(_, since)| since + self.pool.dial_limit);
-        let may_dial = overdue.map_or(true, |overdue| now >= overdue);
+        let dialing = state.dialing.iter().find(|d| d.isolation == self.isolation);
+        let dialing = dialing.map(|d| (d.number, d.since + self.pool.dial_limit));
+        let may_dial = dialing.map_or(true, |(_, overdue)| now >= overdue);
         let at_home = || {
             let connections = state.connections.iter();
-            connections.filter(|c| c.socket.home() == self.home && !c.is_suspect())
+            connections.filter(|c| {
+                c.socket.home() == self.home && c.isolation == self.isolation && !c.is_suspect()
+            })
         };
         let best = at_home()
             .min_by_key(|connection| connection.load())
@@ -183,15 +208,13 @@ impl<'a, S: Socket> DialWait<'a, S> {
             if !is_busy || !may_grow {
                 return Acquired::Use(Arc::clone(best));
             }
-        } else if let (Some(awaited), Some((number, failure))) =
-            (self.awaited.take(), &state.last_failure)
-        {
-            if *number >= awaited {
-                return Acquired::Failed(failure.clone());
+        } else if let (Some(awaited), Some(last)) = (self.awaited.take(), &state.last_failure) {
+            if last.number >= awaited && last.isolation == self.isolation {
+                return Acquired::Failed(last.failure.clone());
             }
         }
-        match (overdue, state.dialing) {
-            (Some(overdue), Some((number, _))) if !may_dial => {
+        match dialing {
+            Some((number, overdue)) if !may_dial => {
                 self.awaited = Some(number);
                 state.register(&mut self.key, waker);
                 Acquired::Wait(overdue)
@@ -200,11 +223,18 @@ impl<'a, S: Socket> DialWait<'a, S> {
                 (NextDial::Now, best) => {
                     state.dials += 1;
                     let number = state.dials;
-                    state.dialing = Some((number, now));
+                    // An overdue dial counts no more.
+                    state.dialing.retain(|d| d.isolation != self.isolation);
+                    state.dialing.push(Dialing {
+                        number,
+                        since: now,
+                        isolation: self.isolation.clone(),
+                    });
                     let permit = DialPermit {
                         pool: self.pool,
                         number,
                         since: now,
+                        isolation: self.isolation.clone(),
                     };
                     Acquired::Dial(permit, best)
                 }
@@ -244,25 +274,37 @@ impl<S: Socket> State<S> {
         self.connections = kept;
         for connection in over.iter().filter(|c| !c.is_ready()) {
             let mut failure = connection.failure().unwrap_or_else(|| unanswered().into());
-            self.dial_failed(connection.id().0, &mut failure, now, random);
+            let (number, isolation) = (connection.id().0, &connection.isolation);
+            self.dial_failed(number, isolation, &mut failure, now, random);
         }
         over
     }
 
     /// Backs off, and says so in the failure.
-    fn dial_failed(&mut self, number: u64, failure: &mut Failure, now: Instant, random: &Random) {
+    fn dial_failed(
+        &mut self,
+        number: u64,
+        isolation: &Isolation,
+        failure: &mut Failure,
+        now: Instant,
+        random: &Random,
+    ) {
         // Who is there and not whom it should be is no reason to come more seldom.
         if failure.error.kind() == ErrorKind::Transport {
             self.failed_dial = number;
             failure.cause = Cause::NotReached(self.backoff.failed(now, random));
         }
-        self.last_failure = Some((number, failure.clone()));
+        self.last_failure = Some(FailedDial {
+            number,
+            isolation: isolation.clone(),
+            failure: failure.clone(),
+        });
     }
 
     /// What a call hears for which no dial is made.
     fn not_made(&self) -> Failure {
         let last = self.last_failure.as_ref();
-        let error = last.map_or_else(unanswered, |(_, failure)| failure.error.clone());
+        let error = last.map_or_else(unanswered, |last| last.failure.error.clone());
         Failure {
             error: error.with_executed(Executed::No),
             cause: Cause::NotMade,
@@ -291,6 +333,11 @@ impl<S: Socket> DialPermit<'_, S> {
         ConnectionId(self.number)
     }
 
+    /// Who may share the connection that is to be opened.
+    pub(super) fn isolation(&self) -> &Isolation {
+        &self.isolation
+    }
+
     /// How long the dial has taken so far.
     pub(super) fn elapsed(&self) -> Duration {
         self.since.elapsed()
@@ -314,11 +361,12 @@ impl<S: Socket> DialPermit<'_, S> {
             }
             Ok(connection) => {
                 state.connections.push(Arc::clone(connection));
-                // Runtimes that have ended leave connections behind: a bounded number of them.
+                // Runtimes that have ended and subjects leave connections behind: a bounded number of them.
                 if state.connections.len() > 2 * self.pool.max {
                     let home = connection.socket.home();
                     let is_left = |c: &Arc<Connection<S>>| {
-                        c.socket.home() != home && Arc::strong_count(c) == 1
+                        let is_ours = c.socket.home() == home && c.isolation == self.isolation;
+                        !is_ours && Arc::strong_count(c) == 1
                     };
                     let (gone, kept) = state.connections.drain(..).partition(is_left);
                     (left, state.connections) = (gone, kept);
@@ -326,7 +374,8 @@ impl<S: Socket> DialPermit<'_, S> {
             }
             Err(failure) => {
                 let random = &self.pool.random;
-                state.dial_failed(self.number, failure, Instant::now(), random);
+                let now = Instant::now();
+                state.dial_failed(self.number, &self.isolation, failure, now, random);
             }
         }
         drop(state);
@@ -344,12 +393,7 @@ impl<S: Socket> Drop for DialPermit<'_, S> {
             return;
         }
         let mut state = self.pool.lock();
-        if state
-            .dialing
-            .is_some_and(|(number, _)| number == self.number)
-        {
-            state.dialing = None;
-        }
+        state.dialing.retain(|dial| dial.number != self.number);
         // Also where the caller gave up and not the gateway: one of the others dials instead.
         let waiters: Vec<Waker> = state.waiters.iter().map(|(_, w)| w.clone()).collect();
         drop(state);
@@ -401,7 +445,15 @@ mod tests {
     }
 
     fn place(pool: &Pool<NoSocket>) -> DialWait<'_, NoSocket> {
-        pool.wait((), Instant::now() + Duration::from_secs(3))
+        place_of(pool, &Isolation::default())
+    }
+
+    fn place_of<'a>(pool: &'a Pool<NoSocket>, isolation: &Isolation) -> DialWait<'a, NoSocket> {
+        pool.wait(
+            (),
+            isolation.clone(),
+            Instant::now() + Duration::from_secs(3),
+        )
     }
 
     fn dial<'a>(wait: &mut DialWait<'a, NoSocket>, now: Instant) -> DialPermit<'a, NoSocket> {
@@ -443,7 +495,7 @@ mod tests {
             panic!("it may dial at once");
         };
         assert!(until > now && until < now + Duration::from_millis(300));
-        let mut late = pool.wait((), now);
+        let mut late = pool.wait((), Isolation::default(), now);
         let Acquired::Failed(failure) = late.acquire(now, waker()) else {
             panic!("it waits though it would be too late");
         };
@@ -471,6 +523,28 @@ mod tests {
         let (mut dialing, mut waiting) = (place(&pool), place(&pool));
         let permit = dial(&mut dialing, now);
         assert!(waits(&mut waiting, now));
+        drop(permit);
+        dial(&mut waiting, now);
+    }
+
+    #[test]
+    fn who_shares_no_connection_waits_for_no_dial_and_hears_of_no_failure_of_the_others() {
+        let pool = pool();
+        let now = Instant::now();
+        let [alice, bob] = [b"alice", b"bob__"].map(|subject| Isolation::of_subject(subject));
+        let (mut dialing, mut waiting) = (place_of(&pool, &alice), place_of(&pool, &alice));
+        let (mut other, mut others) = (place_of(&pool, &bob), place_of(&pool, &bob));
+        let permit = dial(&mut dialing, now);
+        assert!(waits(&mut waiting, now));
+        let second = dial(&mut other, now);
+        assert!(waits(&mut others, now));
+        let error = SdkError::new(ErrorKind::TorUnavailable, "no circuit");
+        assert!(second.finish(Err(error.into()), None).is_err());
+        assert!(waits(&mut waiting, now), "that was not its own");
+        let Acquired::Failed(failure) = others.acquire(now, waker()) else {
+            panic!("it does not hear of the failure");
+        };
+        assert_eq!(failure.error.kind(), ErrorKind::TorUnavailable);
         drop(permit);
         dial(&mut waiting, now);
     }

@@ -307,6 +307,14 @@ impl Client {
         )
     }
 
+    /// Connections at the moment.
+    pub(crate) fn connections(&self) -> usize {
+        match &self.sdk {
+            Sdk::Blocking(sdk) => sdk.stats().connections,
+            Sdk::Asynchronous(sdk, _) => sdk.stats().connections,
+        }
+    }
+
     pub(crate) fn open_calls(&self) -> usize {
         match &self.sdk {
             Sdk::Blocking(sdk) => sdk.open_calls(),

@@ -14,5 +14,7 @@ mod cuts;
 mod fixture;
 mod frames;
 mod keys;
+mod proxies;
 mod redirects;
 mod tls;
+mod tor;

@@ -23,17 +23,21 @@
 //! What is told to it by [`FaultProxy::set`] holds for every byte that it forwards afterwards, on open
 //! connections too. Its timers are tokio's, so that they follow a paused clock. A test should look at
 //! [`FaultProxy::counters`]: a fault that did not happen proves nothing.
+//!
+//! [`ForwardProxy`] is one that is told where to go, as SOCKS5 and HTTP proxies are.
 
 mod blocking;
 mod connection;
 mod counters;
 mod faults;
+mod forward;
 mod listener;
 mod pump;
 
 pub use blocking::BlockingFaultProxy;
 pub use counters::Counters;
 pub use faults::{Connections, Direction, Faults};
+pub use forward::{Asked, ForwardProxy, Forwarding};
 
 use listener::{Controls, Listener};
 use std::io;

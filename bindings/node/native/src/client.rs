@@ -375,7 +375,10 @@ impl NativeClient {
 impl NativeClient {
     fn of(settings: &[String]) -> Result<Self, Failure> {
         let mut config = SdkConfig::default();
-        for setting in settings.chunks_exact(2) {
+        let mut settings: Vec<&[String]> = settings.chunks_exact(2).collect();
+        // The transport first: it decides about defaults.
+        settings.sort_by_key(|setting| setting[0] != "transport");
+        for setting in settings {
             config.set(&setting[0], &setting[1])?;
         }
         #[cfg(feature = "echo")]

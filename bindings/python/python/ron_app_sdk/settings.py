@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from datetime import timedelta
 from os import PathLike
-from typing import TypedDict
+from typing import Literal, TypedDict
 
 
 class Settings(TypedDict, total=False):
     """Every setting that a client takes as a keyword argument. Its variable is `RON_SDK_` and its name in capitals."""
 
+    transport: Literal["tls", "tor"]
+    """How the gateway is reached: with `tor` through Tor, and in no other way. Default: `tls`."""
     gateway_addr: str
     """The gateway: `https://` and a host, with a port where it is not 443. Default: `https://127.0.0.1:8443`."""
     overall_timeout_ms: int | timedelta
-    """The limit of a call that has none of its own, 50 ms to 1 h; `timeout` is the same. Default: 5 s."""
+    """The limit of a call that has none of its own, 50 ms to 1 h; `timeout` is the same. Default: 5 s, with Tor 30 s."""
     timeouts_connect_ms: int | timedelta
-    """For TCP, TLS and HELLO together, 10 ms to 10 min. Default: 2 s."""
+    """For TCP, a proxy, TLS and HELLO together, 10 ms to 10 min. Default: 2 s, with Tor 20 s."""
     timeouts_read_ms: int | timedelta
     """Without one byte of an answer that has begun, 10 ms to 10 min. Default: 5 s."""
     timeouts_write_ms: int | timedelta
@@ -24,8 +26,13 @@ class Settings(TypedDict, total=False):
     """A PEM file of authorities that are trusted in addition to the system's."""
     tls_pin: str
     """`sha256:` and 64 digits: the gateway's public key, which replaces every authority."""
+    proxy: str
+    """The proxy that connections go through: `http://`, `socks5://` (names are looked up here) or `socks5h://` (by the
+    proxy), `user:password@` where it asks for them, and `host:port`. Not together with Tor. Default: none."""
+    tor_socks_addr: str
+    """Tor's SOCKS5 port on this machine. Default: `127.0.0.1:9050`."""
     pool_max: int
-    """Connections to the gateway at most, 1 to 16. Default: 4."""
+    """Connections to the gateway at most, with Tor for each subject, 1 to 16. Default: 4."""
     backoff_base_ms: int | timedelta
     """The longest wait after a first attempt, 1 ms to `backoff_cap_ms`. Default: 100 ms."""
     backoff_factor: float

@@ -34,6 +34,7 @@ mod ticket;
 pub(crate) use exchange::{ConnectionId, Content, Exchange, Failure, Reply};
 pub(super) use ticket::{Receive, Step, Ticket};
 
+use super::proxy::Isolation;
 use super::socket::Socket;
 use super::tls::TlsSession;
 use crate::config::Timeouts;
@@ -52,6 +53,8 @@ use std::time::Instant;
 /// A connection to the gateway: TCP is established, TLS and HELLO are up to its callers.
 pub(super) struct Connection<S: Socket> {
     pub(super) socket: S,
+    /// Who may share it.
+    pub(super) isolation: Isolation,
     label: ConnectionLabel,
     connect_deadline: Instant,
     /// A forked child never drops a connection: the socket is its parent's too.
@@ -66,8 +69,10 @@ pub(super) struct Connection<S: Socket> {
 }
 
 impl<S: Socket> Connection<S> {
+    #[allow(clippy::too_many_arguments)] // what a dial has brought, and what it began with
     pub(super) fn new(
         socket: S,
+        isolation: Isolation,
         label: ConnectionLabel,
         tls: TlsSession,
         hello: &HelloRequest,
@@ -78,6 +83,7 @@ impl<S: Socket> Connection<S> {
         let state = State::new(&label, tls, Client::new(hello, slots), timeouts);
         Self {
             socket,
+            isolation,
             label,
             connect_deadline,
             origin: Origin::here(),
