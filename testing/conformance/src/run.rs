@@ -14,14 +14,15 @@ type Saved = BTreeMap<String, String>;
 
 /// Whether everything was as it had to be; the error says what was not.
 pub(crate) fn run(scenario: &Scenario, agent: &mut Agent) -> Result<(), String> {
-    let mut world = World::start(&scenario.gateway)?;
+    let mut world = World::start(scenario)?;
     world.arm(&scenario.faults)?;
     let mut client = world.client();
     for (key, value) in &scenario.client {
         let name = format!("config.{key}");
         client.fields.retain(|(known, _)| *known != name);
         if !value.is_null() {
-            client = client.with(name, text(value, &Saved::new())?);
+            let text = text(value, &Saved::new())?;
+            client = client.with(name, world.fill_in(&text));
         }
     }
     let made = agent.ask(&client)?;
@@ -33,7 +34,7 @@ pub(crate) fn run(scenario: &Scenario, agent: &mut Agent) -> Result<(), String> 
         let told = |error| format!("step {} ({}): {error}", index + 1, step.verb);
         make(step, agent, &mut world, &mut saved).map_err(told)?;
     }
-    world.check(&scenario.gateway_saw)
+    world.check(scenario)
 }
 
 fn make(

@@ -1,5 +1,6 @@
 //! Scenarios as they are written down: see the folder's README.
 
+use ron_fault_proxy::Forwarding;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -15,6 +16,8 @@ pub(crate) struct Scenario {
     pub(crate) needs: Vec<String>,
     #[serde(default)]
     pub(crate) gateway: GatewaySettings,
+    /// A proxy that is told where to go, and what it does.
+    pub(crate) proxy: Option<Proxy>,
     /// What the gateway injects from the beginning.
     #[serde(default)]
     pub(crate) faults: Vec<Value>,
@@ -24,6 +27,39 @@ pub(crate) struct Scenario {
     pub(crate) steps: Vec<Step>,
     #[serde(default)]
     pub(crate) gateway_saw: Effects,
+    #[serde(default)]
+    pub(crate) proxy_saw: Vec<Asked>,
+}
+
+/// What a proxy does with whoever comes.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Proxy {
+    Serve,
+    Demand { user: String, password: String },
+    Refuse(u16),
+    Silent,
+    HangUp,
+}
+
+impl From<Proxy> for Forwarding {
+    fn from(proxy: Proxy) -> Self {
+        match proxy {
+            Proxy::Serve => Self::Serve,
+            Proxy::Demand { user, password } => Self::Demand(user, password),
+            Proxy::Refuse(code) => Self::Refuse(code),
+            Proxy::Silent => Self::Silent,
+            Proxy::HangUp => Self::HangUp,
+        }
+    }
+}
+
+/// Where a proxy was to connect to, and as whom.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Asked {
+    pub(crate) host: String,
+    pub(crate) user: Option<String>,
 }
 
 /// How the gateway is started.
@@ -66,6 +102,7 @@ pub(crate) struct Effects {
     pub(crate) effects: Option<u64>,
     pub(crate) most_effects_of_one_key: Option<u64>,
     pub(crate) faults: Option<u64>,
+    pub(crate) connections: Option<u64>,
 }
 
 /// All scenarios of a folder, in the order of the files' names.

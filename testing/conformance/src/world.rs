@@ -1,7 +1,8 @@
 //! The gateway of one scenario.
 
 use crate::protocol::{body, Line};
-use crate::scenario::{Effects, GatewaySettings};
+use crate::scenario::{Asked, Effects, Scenario};
+use ron_fault_proxy::ForwardProxy;
 use ron_gateway::certificates::{Authority, CertificateRequest};
 use ron_gateway::faults::FaultPlan;
 use ron_gateway::{Gateway, GatewayConfig, MailboxLimits};
@@ -10,18 +11,31 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
+/// A name of the gateway that a proxy alone knows (RFC 6761, section 6.4).
+const NAME: &str = "gateway.invalid";
+
 /// A gateway of its own, and what its client needs to know.
 pub(crate) struct World {
     gateway: Option<Gateway>,
+    proxy: Option<ForwardProxy>,
     runtime: Runtime,
     folder: TempDir,
+    port: u16,
     address: String,
     capability: String,
 }
 
 impl World {
-    pub(crate) fn start(settings: &GatewaySettings) -> Result<Self, String> {
-        start(settings).map_err(|error| format!("no gateway: {error}"))
+    pub(crate) fn start(scenario: &Scenario) -> Result<Self, String> {
+        start(scenario).map_err(|error| format!("no gateway: {error}"))
+    }
+
+    /// A setting's text, in which `{proxy}` is the proxy's address and `{port}` the gateway's port.
+    pub(crate) fn fill_in(&self, text: &str) -> String {
+        let proxy = self.proxy.as_ref();
+        let proxy = proxy.map_or_else(String::new, |proxy| proxy.address().to_string());
+        text.replace("{proxy}", &proxy)
+            .replace("{port}", &self.port.to_string())
     }
 
     /// What an agent makes a client with.
@@ -53,7 +67,22 @@ impl World {
     }
 
     /// Compares what has happened with what had to.
-    pub(crate) fn check(&self, expected: &Effects) -> Result<(), String> {
+    pub(crate) fn check(&self, scenario: &Scenario) -> Result<(), String> {
+        if let Some(proxy) = &self.proxy {
+            let told = proxy.asked().into_iter().map(|asked| Asked {
+                host: asked.host,
+                user: asked.credentials.map(|(user, _)| user),
+            });
+            let found: Vec<Asked> = told.collect();
+            if found != scenario.proxy_saw {
+                let expected = &scenario.proxy_saw;
+                return Err(format!("proxy_saw: {found:?} instead of {expected:?}"));
+            }
+        }
+        self.check_gateway(&scenario.gateway_saw)
+    }
+
+    fn check_gateway(&self, expected: &Effects) -> Result<(), String> {
         let Some(gateway) = &self.gateway else {
             return Ok(());
         };
@@ -70,6 +99,11 @@ impl World {
                 ledger.map(|ledger| ledger.most_effects_of_one_key()),
             ),
             ("faults", expected.faults, Some(gateway.faults().total())),
+            (
+                "connections",
+                expected.connections,
+                Some(gateway.metrics().connections_accepted()),
+            ),
         ] {
             if expected.is_some() && expected != found {
                 return Err(format!(
@@ -85,7 +119,8 @@ impl World {
     }
 }
 
-fn start(settings: &GatewaySettings) -> Result<World, Box<dyn std::error::Error>> {
+fn start(scenario: &Scenario) -> Result<World, Box<dyn std::error::Error>> {
+    let settings = &scenario.gateway;
     let folder = tempfile::tempdir()?;
     let edge = folder.path().join("edge");
     std::fs::create_dir(&edge)?;
@@ -106,14 +141,26 @@ fn start(settings: &GatewaySettings) -> Result<World, Box<dyn std::error::Error>
         .worker_threads(1)
         .enable_all()
         .build()?;
-    let identity = authority.issue(&CertificateRequest::localhost())?;
+    let mut request = CertificateRequest::localhost();
+    request.names.push(NAME.to_owned());
+    let identity = authority.issue(&request)?;
     let gateway = runtime.block_on(Gateway::start(config, identity))?;
     let caveats: Vec<&str> = settings.caveats.iter().map(String::as_str).collect();
     let capability = gateway.mint("conformance", &caveats)?;
+    let proxy = match &scenario.proxy {
+        Some(behaviour) => {
+            let proxy = ForwardProxy::start(gateway.address())?;
+            proxy.set(behaviour.clone().into());
+            Some(proxy)
+        }
+        None => None,
+    };
     Ok(World {
         address: format!("https://{}", gateway.address()),
         capability: capability.expose_base64url().to_string(),
+        port: gateway.address().port(),
         gateway: Some(gateway),
+        proxy,
         runtime,
         folder,
     })
