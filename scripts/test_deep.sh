@@ -20,6 +20,17 @@ if command -v valgrind >/dev/null; then
 else
     not_run 'C under valgrind' valgrind
 fi
+if cargo +nightly miri --version >/dev/null 2>&1; then
+    stage 'conversions into C under Miri' cargo +nightly miri test --locked -p ron-ffi --lib
+else
+    not_run 'conversions into C under Miri' Miri
+fi
+stage 'orders of the completion queue' scripts/interleavings.sh
+if command -v clang >/dev/null; then
+    stage 'headers with clang' scripts/c_tests.sh headers
+else
+    not_run 'headers with clang' clang
+fi
 stage 'a million calls' cargo test --quiet --release --locked -p ron-history --test self_test -- --ignored
 stage 'a million calls from Python' scripts/python.sh leaks
 stage 'memory of Node' scripts/node.sh memory

@@ -3,29 +3,26 @@
 //! The host starts calls and goes on; what comes of them is put into its queue, which wakes it once per batch: by a
 //! file descriptor that becomes readable, or by a callback. A host makes one queue per event loop.
 
+mod ledger;
 mod notify;
 
 use crate::error::{ErrorKind, SdkError};
 use crate::oap::Executed;
 use crate::process::Origin;
 use crate::runtime::SharedRuntime;
+use ledger::Ledger;
 use notify::Notify;
-use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
-use std::mem;
 #[cfg(unix)]
 use std::os::fd::BorrowedFd;
 use std::panic::{catch_unwind, AssertUnwindSafe};
-use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, OnceLock};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 use tokio::task::AbortHandle;
-
-/// Calls of one queue that are open, or whose completion has not been taken.
-const MAX_CALLS: usize = 65_536;
 
 /// The number of a call in its queue. Counted from 1 and never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -77,22 +74,9 @@ pub struct CompletionQueue<T>(Arc<Shared<T>>);
 
 struct Shared<T> {
     origin: Origin,
-    notify: Notify,
-    state: Mutex<State<T>>,
-    /// Somebody waits for a completion, or for the end of all calls.
-    changed: Condvar,
-}
-
-struct State<T> {
-    last_id: u64,
-    /// `None` while the call is polled for the first time.
-    open: FxHashMap<u64, Option<AbortHandle>>,
-    ended: VecDeque<Completion<T>>,
-    /// The host has been told since it last took everything.
-    is_notified: bool,
-    is_closed: bool,
     /// From the first call on.
-    runtime: Option<Arc<SharedRuntime>>,
+    runtime: OnceLock<Arc<SharedRuntime>>,
+    ledger: Ledger<T, AbortHandle>,
 }
 
 impl<T: Send + 'static> CompletionQueue<T> {
@@ -114,25 +98,17 @@ impl<T: Send + 'static> CompletionQueue<T> {
     fn new(notify: Notify) -> Self {
         Self(Arc::new(Shared {
             origin: Origin::here(),
-            notify,
-            state: Mutex::new(State {
-                last_id: 0,
-                open: FxHashMap::default(),
-                ended: VecDeque::new(),
-                is_notified: false,
-                is_closed: false,
-                runtime: None,
-            }),
-            changed: Condvar::new(),
+            runtime: OnceLock::new(),
+            ledger: Ledger::new(notify),
         }))
     }
 
     /// The descriptor, of a queue that has one.
     #[cfg(unix)]
     pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
-        match &self.0.notify {
+        match self.0.ledger.notify() {
             Notify::Descriptor(descriptor) => Some(descriptor.as_fd()),
-            Notify::Callback(_) => None,
+            _ => None,
         }
     }
 
@@ -182,15 +158,8 @@ impl<T: Send + 'static> CompletionQueue<T> {
             catch_unwind(AssertUnwindSafe(|| task.as_mut().poll(&mut context)))
         };
         if let Ok(Poll::Pending) = first {
-            // Locked, so that it does not end before it can be found.
-            let mut state = self.0.lock();
-            if state.is_closed {
-                drop(state);
-                drop(task);
-            } else {
-                let handle = handle.spawn(task).abort_handle();
-                state.open.insert(id, Some(handle));
-            }
+            let go_on = || handle.spawn(task).abort_handle();
+            self.0.ledger.go_on(id, go_on);
         }
         Ok(CallId(id))
     }
@@ -201,7 +170,7 @@ impl<T: Send + 'static> CompletionQueue<T> {
     /// `ForkDetected`.
     pub fn cancel(&self, id: CallId) -> Result<bool, SdkError> {
         self.0.origin.check()?;
-        let handle = self.0.lock().open.get(&id.0).cloned();
+        let handle = self.0.ledger.find(id.0);
         let is_open = handle.is_some();
         if let Some(handle) = handle.flatten() {
             handle.abort();
@@ -215,15 +184,7 @@ impl<T: Send + 'static> CompletionQueue<T> {
     /// `ForkDetected`.
     pub fn take(&self, most: usize) -> Result<VecDeque<Completion<T>>, SdkError> {
         self.0.origin.check()?;
-        let mut state = self.0.lock();
-        if most < state.ended.len() {
-            return Ok(state.ended.drain(..most).collect());
-        }
-        // Cleared before the lock goes: what ends afterwards tells the host anew.
-        if mem::take(&mut state.is_notified) {
-            self.0.notify.clear();
-        }
-        Ok(mem::take(&mut state.ended))
+        Ok(self.0.ledger.take(most))
     }
 
     /// Waits until there are completions; without a limit for as long as it takes. Whether there are some.
@@ -233,16 +194,13 @@ impl<T: Send + 'static> CompletionQueue<T> {
     pub fn wait(&self, limit: Option<Duration>) -> Result<bool, SdkError> {
         self.0.origin.check()?;
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
-        let state = self
-            .0
-            .wait(deadline, |state| !state.ended.is_empty() || state.is_closed);
-        Ok(!state.ended.is_empty())
+        Ok(self.0.ledger.wait(deadline))
     }
 
     /// Calls that have not ended.
     pub fn open_calls(&self) -> usize {
         if self.0.origin.is_here() {
-            self.0.lock().open.len()
+            self.0.ledger.open_calls()
         } else {
             0
         }
@@ -271,80 +229,22 @@ impl<T> Shared<T> {
     /// Counts a call in.
     fn begin(&self) -> Result<(u64, Arc<SharedRuntime>), SdkError> {
         self.origin.check()?;
-        let mut state = self.lock();
-        if state.is_closed {
-            let message = "the completion queue has been closed";
-            return Err(SdkError::new(ErrorKind::Closed, message));
-        }
-        if state.open.len() + state.ended.len() >= MAX_CALLS {
-            let message = format!("{MAX_CALLS} calls of this queue are open or not taken already");
-            return Err(SdkError::new(ErrorKind::Busy, message));
-        }
-        let runtime = match &state.runtime {
-            Some(runtime) => Arc::clone(runtime),
-            None => Arc::clone(state.runtime.insert(SharedRuntime::get()?)),
+        let runtime = match self.runtime.get() {
+            Some(runtime) => runtime,
+            None => {
+                let runtime = SharedRuntime::get()?;
+                self.runtime.get_or_init(|| runtime)
+            }
         };
-        state.last_id += 1;
-        let id = state.last_id;
-        state.open.insert(id, None);
-        Ok((id, runtime))
-    }
-
-    fn end(&self, id: u64, result: Result<T, SdkError>) {
-        let mut state = self.lock();
-        state.open.remove(&id);
-        let id = CallId(id);
-        state.ended.push_back(Completion { id, result });
-        let is_news = !mem::replace(&mut state.is_notified, true);
-        drop(state);
-        if is_news {
-            self.notify.tell();
-        }
-        self.changed.notify_all();
+        Ok((self.ledger.begin()?, Arc::clone(runtime)))
     }
 
     fn close(&self) {
-        if !self.origin.is_here() {
-            return;
+        if self.origin.is_here() {
+            let handles = self.ledger.close();
+            handles.iter().for_each(AbortHandle::abort);
+            self.ledger.wait_for_all();
         }
-        let handles: Vec<AbortHandle> = {
-            let mut state = self.lock();
-            state.is_closed = true;
-            state.open.values().flatten().cloned().collect()
-        };
-        self.changed.notify_all();
-        handles.iter().for_each(AbortHandle::abort);
-        drop(self.wait(None, |state| state.open.is_empty()));
-    }
-
-    fn wait(
-        &self,
-        deadline: Option<Instant>,
-        is_enough: impl Fn(&State<T>) -> bool,
-    ) -> MutexGuard<'_, State<T>> {
-        let mut state = self.lock();
-        while !is_enough(&state) {
-            let waited = match deadline {
-                None => self.changed.wait(state),
-                Some(deadline) => {
-                    let left = deadline.saturating_duration_since(Instant::now());
-                    if left.is_zero() {
-                        return state;
-                    }
-                    let waited = self.changed.wait_timeout(state, left);
-                    waited
-                        .map(|(state, _)| state)
-                        .map_err(|poison| PoisonError::new(poison.into_inner().0))
-                }
-            };
-            state = waited.unwrap_or_else(PoisonError::into_inner);
-        }
-        state
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State<T>> {
-        // Nothing in here panics halfway through a change.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -359,7 +259,7 @@ struct Open<T, F: FnOnce(SdkError) -> Result<T, SdkError>> {
 impl<T, F: FnOnce(SdkError) -> Result<T, SdkError>> Open<T, F> {
     fn end(&mut self, result: Result<T, SdkError>) {
         self.otherwise = None;
-        self.shared.end(self.id, result);
+        self.shared.ledger.end(self.id, result);
     }
 }
 
@@ -378,7 +278,7 @@ impl<T, F: FnOnce(SdkError) -> Result<T, SdkError>> Drop for Open<T, F> {
             SdkError::new(ErrorKind::Cancelled, "the call was cancelled")
         };
         let result = otherwise(error.with_executed(Executed::Unknown));
-        self.shared.end(self.id, result);
+        self.shared.ledger.end(self.id, result);
     }
 }
 

@@ -10,6 +10,9 @@ pub(super) enum Notify {
     Descriptor(Descriptor),
     /// A function is called.
     Callback(Box<dyn Fn() + Send + Sync>),
+    /// Whether a descriptor would be readable.
+    #[cfg(all(test, shuttle))]
+    Modelled(shuttle::sync::Arc<shuttle::sync::atomic::AtomicBool>),
 }
 
 impl Notify {
@@ -27,6 +30,10 @@ impl Notify {
             #[cfg(unix)]
             Self::Descriptor(descriptor) => descriptor.set(),
             Self::Callback(wake) => wake(),
+            #[cfg(all(test, shuttle))]
+            Self::Modelled(is_readable) => {
+                is_readable.store(true, std::sync::atomic::Ordering::SeqCst)
+            }
         }
     }
 
@@ -35,6 +42,10 @@ impl Notify {
             #[cfg(unix)]
             Self::Descriptor(descriptor) => descriptor.clear(),
             Self::Callback(_) => {}
+            #[cfg(all(test, shuttle))]
+            Self::Modelled(is_readable) => {
+                is_readable.store(false, std::sync::atomic::Ordering::SeqCst)
+            }
         }
     }
 }

@@ -174,7 +174,7 @@ fn a_closed_queue_leaves_nothing_at_work() {
 #[test]
 fn what_nobody_takes_is_bounded() {
     let queue = queue();
-    for _ in 0..MAX_CALLS {
+    for _ in 0..ledger::MAX_CALLS {
         queue.submit(async { Ok(0) }).unwrap();
     }
     let refused = queue.submit(async { Ok(0) }).unwrap_err();
