@@ -72,6 +72,12 @@ stage 'benches' benches
 stage 'script tests' script_tests
 stage 'script lints' script_lints
 stage 'documentation' docs
+missing=$(scripts/public_api.sh --missing)
+if [ -z "$missing" ]; then
+    stage 'public interface' scripts/public_api.sh
+else
+    not_run 'public interface' "$missing"
+fi
 stage 'release build' release_build
 stage 'C' scripts/c_tests.sh
 stage 'C, installed' scripts/c_install_tests.sh
