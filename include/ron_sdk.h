@@ -831,21 +831,35 @@ ron_status_t ron_config_new(struct ron_config_t **out,
 
 /**
  * The default settings with what the environment sets: RON_SDK_GATEWAY_ADDR, RON_SDK_TLS_CA,
- * RON_SDK_OVERALL_TIMEOUT_MS and so on, one variable for each setting. RON_CONFIG names the variable where one is not
- * what it should be.
+ * RON_SDK_OVERALL_TIMEOUT_MS and so on, one variable for each setting, and RON_SDK_CONFIG for a file that counts where no
+ * variable does. RON_CONFIG names the variable, or the place in the file, where one is not what it should be.
  */
 ron_status_t ron_config_from_env(struct ron_config_t **out,
                                  struct ron_error_t **error);
 
 /**
- * Sets one setting by its name from a text: ron_config_set(config, "timeouts.connect_ms", "500", &error). Its range is
- * checked when a client is made. "transport" comes first, since its own defaults of "overall_timeout_ms" and
- * "timeouts.connect_ms" replace those of the transport before. RON_CONFIG where there is no such setting, and where it
- * cannot have such a value.
+ * What the environment sets, before what a file in TOML sets, before the defaults. RON_CONFIG with the file and the line
+ * where something is wrong with it, and where it cannot be read.
+ */
+ron_status_t ron_config_from_file(const char *path,
+                                  struct ron_config_t **out,
+                                  struct ron_error_t **error);
+
+/**
+ * Sets one setting by its name from a text: ron_config_set(config, "timeouts.connect_ms", "500", &error).
+ * RON_CONFIG where there is no such setting, and where it cannot have such a value: then it keeps the one that it has.
  */
 ron_status_t ron_config_set(struct ron_config_t *config,
                             const char *key,
                             const char *value,
+                            struct ron_error_t **error);
+
+/**
+ * The text that sets what a setting is: of no bytes where it is not set. RON_CONFIG where there is no such setting.
+ */
+ron_status_t ron_config_get(const struct ron_config_t *config,
+                            const char *key,
+                            struct ron_buffer_t **out,
                             struct ron_error_t **error);
 
 /**

@@ -327,6 +327,22 @@ class Config {
 public:
     Config() : Config(make(ron_config_new)) {}
     static Config from_env() { return make(ron_config_from_env); }
+    // The environment goes before the file.
+    static Config from_file(std::string_view path) {
+        const detail::Text text(path);
+        return make([&](ron_config_t **out, ron_error_t **error) { return ron_config_from_file(text.get(), out, error); });
+    }
+    // The text that sets what a setting is, empty where it is not set.
+    std::string get(std::string_view key) const {
+        ron_error_t *error = nullptr;
+        ron_buffer_t *value = nullptr;
+        const auto status = ron_config_get(handle_.get(), detail::Text(key).get(), &value, &error);
+        if (status != RON_OK) {
+            throw Error(status, error);
+        }
+        const detail::Handle<ron_buffer_t, ron_buffer_release> held(value);
+        return {static_cast<const char *>(ron_buffer_data(value)), ron_buffer_len(value)};
+    }
     Config &set(std::string_view key, std::string_view value) {
         ron_error_t *error = nullptr;
         const auto status = ron_config_set(handle_.get(), detail::Text(key).get(), detail::Text(value).get(), &error);

@@ -53,7 +53,8 @@ pub use capability::{
 pub use client::{Calls, RonAppSdk};
 pub use config::{
     BackoffConfig, CacheConfig, IdempotencyConfig, PoolConfig, ProxyAddr, ProxyAddrError,
-    ProxyProtocol, SdkConfig, SpkiPin, SpkiPinError, Timeouts, TlsConfig, TorConfig, Transport,
+    ProxyProtocol, SdkConfig, Setting, SettingKind, SpkiPin, SpkiPinError, Timeouts, TlsConfig,
+    TorConfig, Transport,
 };
 pub use edge_path::{EdgePath, EdgePathError, MAX_EDGE_PATH};
 pub use error::{ErrorKind, RetryRule, SdkError};
@@ -93,3 +94,8 @@ struct Network;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/OBSERVABILITY.md")]
 struct Observability;
+
+/// Compiles the example of the page about settings.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/CONFIGURATION.md")]
+struct Configuration;

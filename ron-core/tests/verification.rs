@@ -118,7 +118,7 @@ fn the_environment_is_asked_for_the_sdks_variables_only() {
             .lines()
             .filter(|line| line.contains("env::var"))
         {
-            let is_known = ["config/keys.rs", "capability/mod.rs"].contains(&name.as_str());
+            let is_known = ["config/environment.rs", "capability/mod.rs"].contains(&name.as_str());
             assert!(is_known, "{name}: {line}");
         }
     }

@@ -15,6 +15,7 @@ import {
   type NativeClient,
   type NativeEnvironment,
   type NativeMessage,
+  type SettingTexts,
   type Started,
 } from "./native.js";
 import { environmentSettings, flatten, type Settings } from "./options.js";
@@ -96,11 +97,11 @@ export interface CloseOptions {
   timeoutMs?: number | undefined;
 }
 
-/** Settings that `options` go before, as names and texts. */
+/** What `options` go before. */
 const INHERITED = Symbol("inherited");
 
 interface Inherited extends ClientOptions {
-  readonly [INHERITED]?: readonly string[];
+  readonly [INHERITED]?: Omit<SettingTexts, "options">;
 }
 
 /** An address of which nobody knows the object. */
@@ -131,19 +132,38 @@ export class RonAppSdk {
   constructor(options: ClientOptions = {}) {
     const { capability, ...settings } = options;
     this.#capability = capability === undefined ? undefined : Capability.from(capability);
-    const inherited = (options as Inherited)[INHERITED] ?? [];
-    this.#native = unwrap(native.NativeClient.create([...inherited, ...flatten(settings)]), RonAppSdk);
+    const inherited = (options as Inherited)[INHERITED] ?? {};
+    this.#native = unwrap(native.NativeClient.create({ ...inherited, options: flatten(settings) }), RonAppSdk);
   }
 
   /**
    * A client with the settings and the capability of the environment (`RON_SDK_GATEWAY_ADDR`, …), and these options
-   * before those. Does no I/O.
+   * before those. Where `RON_SDK_CONFIG` names a file, its settings count where no variable does; no other I/O is done.
    *
    * @throws {@link RonConfigError} where a setting breaks its rule, or there is no capability.
    */
   static fromEnv(options: ClientOptions = {}, variables: NodeJS.ProcessEnv = process.env): RonAppSdk {
+    return RonAppSdk.#inheriting(options, variables, undefined);
+  }
+
+  /**
+   * A client with the settings and the capability of the environment, which go before the settings of a file in TOML, and
+   * these options before all. Reads the file, and does no other I/O.
+   *
+   * @throws {@link RonConfigError} where a setting breaks its rule, the file cannot be read, or there is no capability.
+   */
+  static fromFile(path: string, options: ClientOptions = {}, variables: NodeJS.ProcessEnv = process.env): RonAppSdk {
+    return RonAppSdk.#inheriting(options, variables, textOf("path", path));
+  }
+
+  static #inheriting(options: ClientOptions, variables: NodeJS.ProcessEnv, file: string | undefined): RonAppSdk {
     const capability = options.capability ?? Capability.fromEnv(variables);
-    const inherited: Inherited = { ...options, capability, [INHERITED]: environmentSettings(variables) };
+    const named = file === undefined ? {} : { file };
+    const inherited: Inherited = {
+      ...options,
+      capability,
+      [INHERITED]: { variables: environmentSettings(variables), ...named },
+    };
     return new RonAppSdk(inherited);
   }
 

@@ -70,6 +70,15 @@ type Call<Arguments extends unknown[]> = (
   ...rest: Arguments
 ) => Started;
 
+/** Where a client's settings come from. */
+export interface SettingTexts {
+  /** What code sets: for each setting its name in the core, its name here, and a text. */
+  options: string[];
+  /** For each variable its name and its text. */
+  variables?: string[];
+  file?: string;
+}
+
 export interface NativeClient {
   storagePut: Call<[body: Uint8Array]>;
   storageGet: Call<[address: string]>;
@@ -109,7 +118,10 @@ export interface Native {
     fromBytes(bytes: Uint8Array): NativeCapability | Failure;
     fromFile(path: string): NativeCapability;
   };
-  NativeClient: { create(settings: string[]): NativeClient | Failure };
+  NativeClient: {
+    create(settings: SettingTexts): NativeClient | Failure;
+    texts(settings: SettingTexts): string[] | Failure;
+  };
   errorKinds(): { number: number; name: string }[];
   settings(): { name: string; variable: string }[];
   capabilityVariable(): string;

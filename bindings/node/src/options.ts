@@ -9,6 +9,8 @@ export interface Settings {
   transport?: "tls" | "tor";
   /** `https://` and the gateway's host, with a port where it is not 443. */
   gatewayAddr?: string;
+  /** Further gateways, 8 at most, which are tried in their order where the one in use cannot be reached. */
+  fallbackAddrs?: readonly string[];
   /** The limit of calls that name none, 50 ms to 1 h; 5,000 by default, 30,000 with Tor. */
   overallTimeoutMs?: number;
   timeouts?: {
@@ -61,7 +63,9 @@ export interface Settings {
 }
 
 type Path<Type, Prefix extends string = ""> = {
-  [Key in keyof Type & string]-?: NonNullable<Type[Key]> extends object
+  [Key in keyof Type & string]-?: NonNullable<Type[Key]> extends readonly unknown[]
+    ? `${Prefix}${Key}`
+    : NonNullable<Type[Key]> extends object
     ? Path<NonNullable<Type[Key]>, `${Prefix}${Key}.`>
     : `${Prefix}${Key}`;
 }[keyof Type & string];
@@ -73,6 +77,7 @@ export type SettingPath = Path<Settings>;
 export const SETTINGS: Readonly<Record<SettingPath, string>> = {
   transport: "transport",
   gatewayAddr: "gateway_addr",
+  fallbackAddrs: "fallback_addrs",
   overallTimeoutMs: "overall_timeout_ms",
   "timeouts.connectMs": "timeouts.connect_ms",
   "timeouts.readMs": "timeouts.read_ms",
@@ -96,17 +101,20 @@ export const SETTINGS: Readonly<Record<SettingPath, string>> = {
 
 type Value = string | number | boolean | object | null | undefined;
 
-/** @internal The settings as names and texts, one after the other. */
+/** @internal The settings: for each its name in the core, its name here and its text, one after the other. */
 export function flatten(settings: object, prefix = ""): string[] {
   return Object.entries(settings).flatMap(([key, value]: [string, Value]) => {
     const path = prefix + key;
     if (value === undefined) {
       return [];
     }
+    if (Array.isArray(value)) {
+      return [nameOf(path), path, value.map(String).join(",")];
+    }
     if (typeof value === "object" && value !== null) {
       return flatten(value, `${path}.`);
     }
-    return [nameOf(path), String(value)];
+    return [nameOf(path), path, String(value)];
   });
 }
 
@@ -119,10 +127,14 @@ function nameOf(path: string): string {
   return name;
 }
 
-/** @internal What the environment's variables set. One that is set to nothing counts as unset. */
+/** The variable that names a file of settings. */
+const FILE_VARIABLE = "RON_SDK_CONFIG";
+
+/** @internal The variables that set something: names and texts, one after the other. */
 export function environmentSettings(variables: NodeJS.ProcessEnv): string[] {
-  return native.settings().flatMap(({ name, variable }) => {
-    const value = variables[variable];
-    return value === undefined || value === "" ? [] : [name, value];
+  const names = [FILE_VARIABLE, ...native.settings().map(({ variable }) => variable)];
+  return names.flatMap((name) => {
+    const value = variables[name];
+    return value === undefined ? [] : [name, value];
   });
 }

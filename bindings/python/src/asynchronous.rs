@@ -16,6 +16,7 @@ use ron_app_sdk::{
     self as sdk, Address, Calls, CapabilitySource, IdemKey, Reported, RonAppSdk as Client, SdkError,
 };
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// A client whose calls end in a queue.
@@ -122,12 +123,14 @@ impl AsyncClient {
     #[staticmethod]
     fn from_env(
         py: Python<'_>,
+        path: Option<PathBuf>,
         capability: Option<Source>,
         timeout: Option<Time>,
         is_reporting: bool,
         settings: &Bound<'_, PyDict>,
     ) -> PyResult<Self> {
-        let settings = Settings::of_environment(py, capability, timeout, Some(settings))?;
+        let settings =
+            Settings::of_environment(py, path.as_deref(), capability, timeout, Some(settings))?;
         Self::with_settings(py, settings, is_reporting)
     }
 

@@ -14,6 +14,7 @@ use pyo3::{PyTraverseError, PyVisit};
 use ron_app_sdk::blocking::{Calls, RonAppSdk as Client};
 use ron_app_sdk::{self as sdk, Address, CapabilitySource, IdemKey, Reported, SdkError};
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// A client of one RON gateway, whose calls block their thread. Threads may share it.
@@ -109,7 +110,22 @@ impl RonAppSdk {
         on_report: Option<Py<PyAny>>,
         settings: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
-        let settings = Settings::of_environment(py, capability, timeout, settings)?;
+        let settings = Settings::of_environment(py, None, capability, timeout, settings)?;
+        Self::with_settings(py, settings, on_report)
+    }
+
+    /// A client with the settings of the environment, which go before those of a file in TOML. Otherwise as `from_env`.
+    #[staticmethod]
+    #[pyo3(signature = (path, *, capability=None, timeout=None, on_report=None, **settings))]
+    fn from_file(
+        py: Python<'_>,
+        path: PathBuf,
+        capability: Option<Source>,
+        timeout: Option<Time>,
+        on_report: Option<Py<PyAny>>,
+        settings: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Self> {
+        let settings = Settings::of_environment(py, Some(&path), capability, timeout, settings)?;
         Self::with_settings(py, settings, on_report)
     }
 

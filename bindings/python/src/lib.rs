@@ -56,7 +56,7 @@ mod _native {
         error::error_kinds,
         mailbox::{DeadLetter, Lease, Message, Receipt},
         queue::CompletionQueue,
-        settings::setting_names,
+        settings::{setting_names, setting_texts},
         signals::forget_main_thread,
         values::{CallReport, ClientStats, ObjectInfo, UnverifiedRange},
     };

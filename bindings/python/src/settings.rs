@@ -4,8 +4,9 @@ use crate::capability::{Capability, Source};
 use crate::error::{exception, invalid};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDelta, PyDict, PyString};
+use pyo3::types::{PyBool, PyDelta, PyDict, PyList, PyString};
 use ron_app_sdk::{CapabilitySource, SdkConfig};
+use std::path::Path;
 use std::time::Duration;
 
 use crate::arguments::Time;
@@ -14,6 +15,17 @@ use crate::arguments::Time;
 #[pyfunction]
 pub(crate) fn setting_names() -> Vec<(String, &'static str)> {
     SdkConfig::keys().map(|key| (keyword(key), key)).collect()
+}
+
+/// The texts that settings are set to by these arguments, by their names in every language, for tests.
+#[pyfunction]
+pub(crate) fn setting_texts(
+    py: Python<'_>,
+    settings: Option<&Bound<'_, PyDict>>,
+) -> PyResult<Vec<(&'static str, String)>> {
+    let Settings { config, .. } = Settings::of_arguments(py, None, None, settings)?;
+    let texts = SdkConfig::keys().map(|key| (key, config.get(key).unwrap_or_default()));
+    Ok(texts.collect())
 }
 
 fn keyword(key: &str) -> String {
@@ -38,14 +50,15 @@ impl Settings {
         Self::changed(py, SdkConfig::default(), capability, timeout, settings)
     }
 
-    /// What the environment says, changed by the arguments.
+    /// What the environment says, before what a file says, changed by the arguments.
     pub(crate) fn of_environment(
         py: Python<'_>,
+        file: Option<&Path>,
         capability: Option<Source>,
         timeout: Option<Time>,
         settings: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
-        let config = SdkConfig::from_env().map_err(|error| exception(py, &error))?;
+        let config = SdkConfig::load(file).map_err(|error| exception(py, &error))?;
         let capability = match capability {
             Some(source) => Some(source.into_inner()),
             None if std::env::var_os(ron_app_sdk::CAPABILITY_VARIABLE).is_some() => {
@@ -89,7 +102,7 @@ impl Settings {
         texts.sort_by_key(|(key, _)| *key != "transport");
         for (key, text) in texts {
             config
-                .set(key, &text)
+                .set_as(key, &text, &name)
                 .map_err(|error| exception(py, &error))?;
         }
         if let Some(Time(timeout)) = timeout {
@@ -99,7 +112,8 @@ impl Settings {
     }
 }
 
-/// A value as the core reads it: `True` is `true`, a `timedelta` is milliseconds, a path is its text.
+/// A value as the core reads it: `True` is `true`, a `timedelta` is milliseconds, a path is its text, a list has
+/// commas.
 fn text_of(value: &Bound<'_, PyAny>) -> PyResult<String> {
     if let Ok(flag) = value.cast::<PyBool>() {
         return Ok(flag.is_true().to_string());
@@ -109,6 +123,10 @@ fn text_of(value: &Bound<'_, PyAny>) -> PyResult<String> {
     }
     if let Ok(text) = value.cast::<PyString>() {
         return Ok(text.to_str()?.to_owned());
+    }
+    if let Ok(list) = value.cast::<PyList>() {
+        let texts: PyResult<Vec<String>> = list.iter().map(|item| text_of(&item)).collect();
+        return Ok(texts?.join(","));
     }
     if value.hasattr("__fspath__")? {
         return value.call_method0("__fspath__")?.extract();

@@ -60,7 +60,7 @@ static const struct {
     const char *name;
     const struct test *tests;
 } suites[] = {
-    {"operations", operations}, {"asynchronous", asynchronous}, {"misuse", misuse},
+    {"operations", operations}, {"asynchronous", asynchronous}, {"misuse", misuse}, {"settings", settings},
     {"threads", threads},       {"forks", forks},               {"errors", errors},
 };
 

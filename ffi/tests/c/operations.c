@@ -386,7 +386,6 @@ static void closing(void) {
 }
 
 const struct test operations[] = {
-    {"storage", storage}, {"idempotency", idempotency},   {"edge", edge},         {"mailbox", mailbox},
-    {"names", names},     {"capabilities", capabilities}, {"settings", settings}, {"closing", closing},
-    {"connecting", connecting}, {NULL, NULL},
+    {"storage", storage}, {"idempotency", idempotency},   {"edge", edge},       {"mailbox", mailbox},
+    {"names", names},     {"capabilities", capabilities}, {"closing", closing}, {NULL, NULL},
 };

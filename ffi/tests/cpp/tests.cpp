@@ -102,6 +102,11 @@ static void without_exceptions(const ron::Client &client, const ron::Capability 
     less_than_nothing.timeout = -1ms;
     CHECK(client.try_edge_head(capability, "/ron/64k", less_than_nothing).status() == RON_CONFIG);
     CHECK(thrown([] { ron::Config().set("no.setting", "1"); }) == RON_CONFIG);
+    ron::Config config;
+    config.set("pool.max", "2");
+    CHECK(config.get("pool.max") == "2" && config.get("tls.pin").empty());
+    CHECK(thrown([&] { config.get("no.setting"); }) == RON_CONFIG);
+    CHECK(thrown([] { ron::Config::from_file("/no/such/file.toml"); }) == RON_CONFIG);
     CHECK(!ron::Address::try_parse("b3:00"));
 }
 

@@ -1,15 +1,21 @@
 //! `SdkConfig`: every setting, its default, its environment variable and its range.
 
+mod environment;
+mod file;
 mod keys;
 mod pin;
 mod proxy;
+mod value;
 
+pub use keys::Setting;
 pub use pin::{SpkiPin, SpkiPinError};
 pub(crate) use proxy::Credentials;
 pub use proxy::{ProxyAddr, ProxyAddrError, ProxyProtocol};
+pub use value::SettingKind;
 
 use crate::error::{ErrorKind, SdkError};
 use crate::transport::endpoint::Endpoint;
+use keys::KEYS;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -37,6 +43,9 @@ pub struct SdkConfig {
     /// The gateway: `https://` and a host, with a port where it is not 443.
     /// `RON_SDK_GATEWAY_ADDR`. Default: `https://127.0.0.1:8443`.
     pub gateway_addr: String,
+    /// Further gateways, 8 at most, each as in `gateway_addr`. Where the one in use cannot be reached, the next
+    /// connection goes to another one of them. `RON_SDK_FALLBACK_ADDRS`, with commas between them. Default: none.
+    pub fallback_addrs: Vec<String>,
     /// The limit of a call that sets none of its own, 50 ms to 1 h.
     /// `RON_SDK_OVERALL_TIMEOUT_MS`. Default: 5 s; with Tor 30 s.
     pub overall_timeout: Duration,
@@ -162,6 +171,7 @@ impl Default for SdkConfig {
         Self {
             transport: Transport::default(),
             gateway_addr: "https://127.0.0.1:8443".to_owned(),
+            fallback_addrs: Vec::new(),
             overall_timeout: OVERALL_DEFAULT,
             timeouts: Timeouts::default(),
             tls: TlsConfig::default(),
@@ -283,27 +293,17 @@ impl SdkConfig {
     /// # Errors
     /// `Config` with the setting's name, its value and the allowed range.
     pub fn validate(&self) -> Result<(), SdkError> {
-        self.endpoint()?;
-        check_duration("overall_timeout", self.overall_timeout, OVERALL_TIMEOUT)?;
-        check_duration("timeouts.connect", self.timeouts.connect, TIMEOUT)?;
-        check_duration("timeouts.read", self.timeouts.read, TIMEOUT)?;
-        check_duration("timeouts.write", self.timeouts.write, TIMEOUT)?;
-        check_number("pool.max", self.pool.max, POOL_MAX)?;
-        check_duration("backoff.cap", self.backoff.cap, BACKOFF)?;
-        check_duration(
-            "backoff.base",
-            self.backoff.base,
-            (BACKOFF.0, self.backoff.cap),
-        )?;
-        check_number("backoff.factor", self.backoff.factor, BACKOFF_FACTOR)?;
-        check_number(
-            "backoff.max_attempts",
-            self.backoff.max_attempts,
-            MAX_ATTEMPTS,
-        )?;
-        check_number("cache.max_entries", self.cache.max_entries, CACHE_ENTRIES)?;
-        check_number("cache.max_bytes", self.cache.max_bytes, CACHE_BYTES)?;
-        check_duration("cache.ttl", self.cache.ttl, CACHE_TTL)?;
+        self.endpoints()?;
+        for key in &KEYS {
+            key.value.check(key.field(), self)?;
+        }
+        if self.backoff.base > self.backoff.cap {
+            let (base, cap) = (self.backoff.base, self.backoff.cap);
+            let least = BACKOFF.0;
+            let rule =
+                format_args!("{base:?} is not from {least:?} to backoff.cap, which is {cap:?}");
+            return Err(SdkError::invalid(ErrorKind::Config, "backoff.base", rule));
+        }
         if let (Some(_), Some(_)) = (&self.tls.ca, &self.tls.pin) {
             return Err(SdkError::invalid(
                 ErrorKind::Config,
@@ -317,13 +317,9 @@ impl SdkConfig {
     fn check_route(&self) -> Result<(), SdkError> {
         let invalid = |field, rule| Err(SdkError::invalid(ErrorKind::Config, field, rule));
         let socks_addr = self.tor.socks_addr;
-        if !socks_addr.ip().to_canonical().is_loopback() || socks_addr.port() == 0 {
-            return invalid(
-                "tor.socks_addr",
-                format!(
-                    "{socks_addr} is not a port of a loopback address: Tor runs on this machine"
-                ),
-            );
+        if !keys::is_local(&socks_addr) {
+            let rule = format!("{socks_addr} is not {}", keys::SOCKS_RULE);
+            return invalid("tor.socks_addr", rule);
         }
         if self.transport == Transport::Tor && self.proxy.is_some() {
             return invalid(
@@ -334,15 +330,13 @@ impl SdkConfig {
         Ok(())
     }
 
-    pub(crate) fn endpoint(&self) -> Result<Endpoint, SdkError> {
-        self.gateway_addr.parse().map_err(|rule| {
-            let invalid = |rule| SdkError::invalid(ErrorKind::Config, "gateway_addr", rule);
-            if self.gateway_addr.contains('@') {
-                // What stands before it may be a password.
-                return invalid(format!("the address, not shown here, {rule}"));
-            }
-            invalid(format!("{:?} {rule}", self.gateway_addr))
-        })
+    /// The gateways, the preferred one first.
+    pub(crate) fn endpoints(&self) -> Result<Vec<Endpoint>, SdkError> {
+        let first = keys::endpoint(&self.gateway_addr, Endpoint::RULE);
+        let mut endpoints = vec![first.map_err(|wrong| keys::invalid("gateway_addr", wrong))?];
+        let fallbacks = keys::fallbacks(&self.fallback_addrs);
+        endpoints.extend(fallbacks.map_err(|wrong| keys::invalid("fallback_addrs", wrong))?);
+        Ok(endpoints)
     }
 }
 

@@ -15,6 +15,11 @@ pub(crate) struct Endpoint {
     pub(crate) server_name: ServerName<'static>,
 }
 
+impl Endpoint {
+    /// What an address has to be.
+    pub(crate) const RULE: &'static str = "https://host or https://host:port";
+}
+
 impl FromStr for Endpoint {
     type Err = &'static str;
 

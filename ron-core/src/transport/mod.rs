@@ -79,7 +79,7 @@ impl From<Problem> for Obstacle {
 impl Dialer {
     fn new(config: &SdkConfig, metrics: &Metrics) -> Result<Self, SdkError> {
         Ok(Self {
-            endpoint: Arc::new(config.endpoint()?),
+            endpoint: Arc::new(config.endpoints()?.remove(0)),
             proxy: Proxy::of(config),
             trust: Arc::new(Trust::new(config.tls.clone())),
             timeouts: config.timeouts.clone(),

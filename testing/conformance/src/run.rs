@@ -17,24 +17,43 @@ pub(crate) fn run(scenario: &Scenario, agent: &mut Agent) -> Result<(), String> 
     let mut world = World::start(scenario)?;
     world.arm(&scenario.faults)?;
     let mut client = world.client();
+    // A setting may name the gateway that was started.
+    let known = Saved::from([("gateway".to_owned(), world.address().to_owned())]);
     for (key, value) in &scenario.client {
         let name = format!("config.{key}");
         client.fields.retain(|(known, _)| *known != name);
         if !value.is_null() {
-            let text = text(value, &Saved::new())?;
+            let text = text(value, &known)?;
             client = client.with(name, world.fill_in(&text));
         }
     }
     let made = agent.ask(&client)?;
+    let mut saved = Saved::new();
+    if let Some(expected) = &scenario.client_error {
+        return refused(&made, expected, &saved);
+    }
+    if scenario.steps.is_empty() {
+        return Err("a scenario has steps or a client_error".to_owned());
+    }
     if made.verb != "ok" {
         return Err(format!("no client: {made}"));
     }
-    let mut saved = Saved::new();
     for (index, step) in scenario.steps.iter().enumerate() {
         let told = |error| format!("step {} ({}): {error}", index + 1, step.verb);
         make(step, agent, &mut world, &mut saved).map_err(told)?;
     }
     world.check(scenario)
+}
+
+/// No client was made, and the error says why.
+fn refused(made: &Line, expected: &BTreeMap<String, Value>, saved: &Saved) -> Result<(), String> {
+    if made.verb != "error" {
+        return Err(format!("a client was made, or worse: {made}"));
+    }
+    for (name, value) in expected {
+        check(name, value, made.get(name), saved).map_err(|error| format!("{error} in: {made}"))?;
+    }
+    Ok(())
 }
 
 fn make(
@@ -97,6 +116,12 @@ fn text(value: &Value, saved: &Saved) -> Result<String, String> {
     }
 }
 
+/// `timeouts.connect_ms`, `timeouts_connect_ms` and `timeouts.connectMs` are the same setting.
+fn folded(name: &str) -> String {
+    let letters = name.chars().filter(|letter| !matches!(letter, '.' | '_'));
+    letters.flat_map(char::to_lowercase).collect()
+}
+
 fn check(name: &str, expected: &Value, found: Option<&str>, saved: &Saved) -> Result<(), String> {
     let wrong = || Err(format!("{name} is {found:?} instead of {expected}"));
     if let Value::Object(rule) = expected {
@@ -105,6 +130,14 @@ fn check(name: &str, expected: &Value, found: Option<&str>, saved: &Saved) -> Re
             let holds = match (&**rule, value) {
                 ("contains", Value::String(part)) => {
                     found.is_some_and(|found| found.contains(part.as_str()))
+                }
+                ("contains", Value::Array(parts)) => {
+                    let mut parts = parts.iter().filter_map(Value::as_str);
+                    found.is_some_and(|found| parts.all(|part| found.contains(part)))
+                }
+                // A setting, by the name that it has in the language.
+                ("names", Value::String(setting)) => {
+                    found.is_some_and(|found| folded(found).contains(&folded(setting)))
                 }
                 ("absent", Value::Bool(absent)) => found.is_none() == *absent,
                 ("one_of", Value::Array(texts)) => {

@@ -24,6 +24,9 @@ pub(crate) struct Scenario {
     /// Settings of the client, by their names.
     #[serde(default)]
     pub(crate) client: BTreeMap<String, Value>,
+    /// What the error has to say where no client can be made with these settings.
+    pub(crate) client_error: Option<BTreeMap<String, Value>>,
+    #[serde(default)]
     pub(crate) steps: Vec<Step>,
     #[serde(default)]
     pub(crate) gateway_saw: Effects,

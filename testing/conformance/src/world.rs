@@ -46,6 +46,11 @@ impl World {
             .with("config.tls.ca", self.authority().display())
     }
 
+    /// Where the gateway is, as a setting says it.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     pub(crate) fn arm(&self, rules: &[Value]) -> Result<(), String> {
         let Some(gateway) = &self.gateway else {
             return Err("the gateway was stopped".to_owned());

@@ -15,6 +15,7 @@ use ron_app_sdk::{
     Attributes, ByteRange, CallReport, CapabilitySource, ErrorKind, Expected, IdemKey, IndexKey,
     Lease, Mail, Receive, RonAppSdk, SdkConfig, Topic,
 };
+use std::path::Path;
 use std::time::Duration;
 
 /// The number of a call, or why there is none.
@@ -24,6 +25,40 @@ type Started = Either<f64, Failure>;
 #[napi]
 pub struct NativeClient {
     sdk: RonAppSdk,
+}
+
+/// Where a client's settings come from.
+#[napi(object, object_to_js = false)]
+pub struct SettingTexts {
+    /// What code sets, which goes before the rest: for each setting its name, its name in JavaScript and a text.
+    pub options: Vec<String>,
+    /// The environment, where it is asked: for each variable its name and its text.
+    pub variables: Option<Vec<String>>,
+    /// A file in TOML, where one is named. It is read only with an environment.
+    pub file: Option<String>,
+}
+
+impl SettingTexts {
+    fn config(&self) -> Result<SdkConfig, Failure> {
+        let mut config = match &self.variables {
+            Some(variables) => {
+                let lookup = |name: &str| {
+                    let mut pairs = variables.chunks_exact(2);
+                    let found = pairs.find(|pair| pair[0] == name);
+                    found.map(|pair| pair[1].clone())
+                };
+                SdkConfig::from_variables(self.file.as_deref().map(Path::new), lookup)?
+            }
+            None => SdkConfig::default(),
+        };
+        let mut settings: Vec<&[String]> = self.options.chunks_exact(3).collect();
+        // The transport first: it decides about defaults.
+        settings.sort_by_key(|setting| setting[0] != "transport");
+        for setting in settings {
+            config.set_as(&setting[0], &setting[2], &setting[1])?;
+        }
+        Ok(config)
+    }
 }
 
 /// What every call is made with.
@@ -96,10 +131,19 @@ macro_rules! run {
 
 #[napi]
 impl NativeClient {
-    /// With these settings, each a name and a text, one after the other.
+    /// With these settings.
     #[napi]
-    pub fn create(settings: Vec<String>) -> Either<NativeClient, Failure> {
+    pub fn create(settings: SettingTexts) -> Either<NativeClient, Failure> {
         either(Self::of(&settings))
+    }
+
+    /// The texts that the settings come to, in the order of their table, for tests.
+    #[napi]
+    pub fn texts(settings: SettingTexts) -> Either<Vec<String>, Failure> {
+        either(settings.config().map(|config| {
+            let texts = SdkConfig::keys().map(|key| config.get(key).unwrap_or_default());
+            texts.collect()
+        }))
     }
 
     /// Stores an object.
@@ -373,14 +417,9 @@ impl NativeClient {
 }
 
 impl NativeClient {
-    fn of(settings: &[String]) -> Result<Self, Failure> {
-        let mut config = SdkConfig::default();
-        let mut settings: Vec<&[String]> = settings.chunks_exact(2).collect();
-        // The transport first: it decides about defaults.
-        settings.sort_by_key(|setting| setting[0] != "transport");
-        for setting in settings {
-            config.set(&setting[0], &setting[1])?;
-        }
+    fn of(settings: &SettingTexts) -> Result<Self, Failure> {
+        #[cfg_attr(not(feature = "echo"), allow(unused_mut))]
+        let mut config = settings.config()?;
         #[cfg(feature = "echo")]
         {
             config.transport = ron_app_sdk::Transport::Echo;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from os import PathLike
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -69,7 +70,24 @@ class AsyncRonAppSdk:
         RON_SDK_CAPABILITY if there is one. Arguments go before it."""
         made = cls.__new__(cls)
         made._on_report = on_report
-        made._client = AsyncClient.from_env(capability, timeout, on_report is not None, settings)
+        made._client = AsyncClient.from_env(None, capability, timeout, on_report is not None, settings)
+        return made
+
+    @classmethod
+    def from_file(
+        cls,
+        path: str | PathLike[str],
+        *,
+        capability: _Source | None = None,
+        timeout: _Time | None = None,
+        on_report: _OnReport | None = None,
+        **settings: Unpack[Settings],
+    ) -> Self:
+        """A client with the settings of the environment, which go before those of a file in TOML. Otherwise as
+        `from_env`."""
+        made = cls.__new__(cls)
+        made._on_report = on_report
+        made._client = AsyncClient.from_env(path, capability, timeout, on_report is not None, settings)
         return made
 
     async def storage_put(

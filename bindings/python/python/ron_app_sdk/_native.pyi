@@ -32,6 +32,7 @@ __all__ = [
     "error_kinds",
     "forget_main_thread",
     "setting_names",
+    "setting_texts",
 ]
 
 __version__: Final[str]
@@ -40,6 +41,7 @@ MAX_BODY: Final[int]
 def address_of(data: Buffer) -> str: ...
 def error_kinds() -> list[tuple[int, str]]: ...
 def setting_names() -> list[tuple[str, str]]: ...
+def setting_texts(settings: Settings) -> list[tuple[str, str]]: ...
 def forget_main_thread() -> None: ...
 
 @final
@@ -188,6 +190,15 @@ class RonAppSdk:
         on_report: Callable[[CallReport], object] | None = None,
         **settings: Unpack[Settings],
     ) -> RonAppSdk: ...
+    @staticmethod
+    def from_file(
+        path: str | PathLike[str],
+        *,
+        capability: _Source | None = None,
+        timeout: _Time | None = None,
+        on_report: Callable[[CallReport], object] | None = None,
+        **settings: Unpack[Settings],
+    ) -> RonAppSdk: ...
     def storage_put(
         self,
         body: Buffer,
@@ -289,7 +300,11 @@ class AsyncClient:
     ) -> Self: ...
     @staticmethod
     def from_env(
-        capability: _Source | None, timeout: _Time | None, is_reporting: bool, settings: Settings
+        path: str | PathLike[str] | None,
+        capability: _Source | None,
+        timeout: _Time | None,
+        is_reporting: bool,
+        settings: Settings,
     ) -> AsyncClient: ...
     def storage_put(
         self,

@@ -14,6 +14,8 @@ class Settings(TypedDict, total=False):
     """How the gateway is reached: with `tor` through Tor, and in no other way. Default: `tls`."""
     gateway_addr: str
     """The gateway: `https://` and a host, with a port where it is not 443. Default: `https://127.0.0.1:8443`."""
+    fallback_addrs: list[str] | str
+    """Further gateways, 8 at most, tried in their order where the one in use cannot be reached. Default: none."""
     overall_timeout_ms: int | timedelta
     """The limit of a call that has none of its own, 50 ms to 1 h; `timeout` is the same. Default: 5 s, with Tor 30 s."""
     timeouts_connect_ms: int | timedelta
