@@ -133,6 +133,13 @@ typedef struct ron_message_t ron_message_t;
 typedef struct ron_messages_t ron_messages_t;
 
 /**
+ * The counters of one client, or of several: each client has its own unless it is made by
+ * ron_client_new_with_metrics(). There are none for the whole process. Released with ron_metrics_release(); threads
+ * may share it. It outlives its clients.
+ */
+typedef struct ron_metrics_t ron_metrics_t;
+
+/**
  * Asynchronous calls that are on their way, and the completions of those that have ended: exactly one for each call that
  * was started, whether it succeeds, fails, is cancelled, or its client is closed or released. Made with ron_queue_new(),
  * released with ron_queue_release(). Make one per event loop. Threads may share it. Calls of several
@@ -145,6 +152,17 @@ typedef struct ron_queue_t ron_queue_t;
  * use it. It outlives its queue and its client.
  */
 typedef struct ron_result_t ron_result_t;
+
+/**
+ * One number, with its name and labels. It is its samples', and valid as long as those.
+ */
+typedef struct ron_sample_t ron_sample_t;
+
+/**
+ * All numbers of a ron_metrics_t at a moment. Released with ron_samples_release(). They do not change: threads may read
+ * them at once.
+ */
+typedef struct ron_samples_t ron_samples_t;
 
 /**
  * What came of a function: RON_OK, or the kind of its error. A later version of the library may have further
@@ -774,6 +792,14 @@ ron_status_t ron_client_new(const struct ron_config_t *config,
                             struct ron_error_t **error);
 
 /**
+ * ron_client_new() with counters of the caller's, which stay the caller's; clients that share them are counted together.
+ */
+ron_status_t ron_client_new_with_metrics(const struct ron_config_t *config,
+                                         const struct ron_metrics_t *metrics,
+                                         struct ron_client_t **out,
+                                         struct ron_error_t **error);
+
+/**
  * Opens a connection to the gateway and waits for its answer to HELLO; where one is open already, it does no I/O. Calls
  * connect by themselves: this is for a program that wants to know early whether the gateway is there, whatever its
  * capabilities allow. It is tried again as a read is, within the options' limit; of the options, `timeout_ms`, `report` and
@@ -1281,6 +1307,92 @@ const char *ron_message_attribute(const struct ron_message_t *message,
  */
 ron_dead_reason_t ron_message_dead(const struct ron_message_t *message,
                                    uint32_t *deliveries);
+
+/**
+ * Counters that are all 0, for ron_client_new_with_metrics().
+ */
+ron_status_t ron_metrics_new(struct ron_metrics_t **out,
+                             struct ron_error_t **error);
+
+/**
+ * The counters of a client, to be released too.
+ */
+ron_status_t ron_client_metrics(const struct ron_client_t *client,
+                                struct ron_metrics_t **out,
+                                struct ron_error_t **error);
+
+/**
+ * What was counted until now as text for Prometheus, in the OpenMetrics format, not ended by a NUL; the caller releases
+ * the buffer. docs/OBSERVABILITY.md has all metrics. For HTTP, its content type is ron_metrics_content_type().
+ */
+ron_status_t ron_metrics_text(const struct ron_metrics_t *metrics,
+                              struct ron_buffer_t **out,
+                              struct ron_error_t **error);
+
+/**
+ * The content type of what ron_metrics_text() brings. Never NULL; it is valid for ever.
+ */
+const char *ron_metrics_content_type(void);
+
+/**
+ * What was counted until now as numbers; the caller releases them.
+ */
+ron_status_t ron_metrics_snapshot(const struct ron_metrics_t *metrics,
+                                  struct ron_samples_t **out,
+                                  struct ron_error_t **error);
+
+/**
+ * Another handle of the same counters, to be released too. NULL for NULL.
+ */
+struct ron_metrics_t *ron_metrics_share(const struct ron_metrics_t *metrics);
+
+/**
+ * Releases counters. NULL is allowed. Clients go on counting.
+ */
+void ron_metrics_release(struct ron_metrics_t *metrics);
+
+/**
+ * How many numbers there are; 0 for NULL.
+ */
+size_t ron_samples_count(const struct ron_samples_t *samples);
+
+/**
+ * The number with this index, counted from 0, in the order of the text; NULL past the last one.
+ */
+const struct ron_sample_t *ron_samples_at(const struct ron_samples_t *samples,
+                                          size_t index);
+
+/**
+ * Releases numbers. NULL is allowed.
+ */
+void ron_samples_release(struct ron_samples_t *samples);
+
+/**
+ * The number's name, such as "sdk_requests_total"; NULL for NULL.
+ */
+const char *ron_sample_name(const struct ron_sample_t *sample);
+
+/**
+ * The number; 0 for NULL. Counts are exact up to 2^53, durations are in seconds.
+ */
+double ron_sample_value(const struct ron_sample_t *sample);
+
+/**
+ * How many labels the number has; 0 for NULL.
+ */
+size_t ron_sample_label_count(const struct ron_sample_t *sample);
+
+/**
+ * The name of the label with this index; NULL past the last one.
+ */
+const char *ron_sample_label_name(const struct ron_sample_t *sample,
+                                  size_t index);
+
+/**
+ * The value of the label with this name; NULL where there is none.
+ */
+const char *ron_sample_label(const struct ron_sample_t *sample,
+                             const char *name);
 
 /**
  * A queue without calls. RON_INTERNAL where the system has no descriptor left.

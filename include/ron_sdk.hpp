@@ -292,6 +292,55 @@ private:
     detail::Handle<ron_messages_t, ron_messages_release> handle_;
 };
 
+// One number that clients have counted, with its name and labels.
+struct Sample {
+    std::string name;
+    std::vector<std::pair<std::string, std::string>> labels;
+    double value = 0;
+};
+
+// The counters of one client, or of all that are made with it.
+class Metrics {
+public:
+    Metrics()
+        : Metrics(detail::attempt_handle<Metrics, ron_metrics_t>([](ron_metrics_t **out, ron_error_t **error) {
+                      return ron_metrics_new(out, error);
+                  }).value()) {}
+    explicit Metrics(ron_metrics_t *metrics) noexcept : handle_(metrics) {}
+    Metrics share() const { return Metrics(ron_metrics_share(get())); }
+    const ron_metrics_t *get() const noexcept { return handle_.get(); }
+
+    // As text for Prometheus, with content_type().
+    std::string prometheus() const {
+        const auto text = detail::attempt_handle<Buffer, ron_buffer_t>([&](ron_buffer_t **out, ron_error_t **error) {
+                              return ron_metrics_text(get(), out, error);
+                          }).value();
+        return std::string(text.view());
+    }
+    static const char *content_type() noexcept { return ron_metrics_content_type(); }
+    // As numbers.
+    std::vector<Sample> snapshot() const {
+        const auto samples =
+            detail::attempt_handle<detail::Handle<ron_samples_t, ron_samples_release>, ron_samples_t>(
+                [&](ron_samples_t **out, ron_error_t **error) { return ron_metrics_snapshot(get(), out, error); })
+                .value();
+        std::vector<Sample> all(ron_samples_count(samples.get()));
+        for (std::size_t at = 0; at < all.size(); at++) {
+            const ron_sample_t *sample = ron_samples_at(samples.get(), at);
+            all[at].name = ron_sample_name(sample);
+            all[at].value = ron_sample_value(sample);
+            for (std::size_t label = 0; label < ron_sample_label_count(sample); label++) {
+                const char *name = ron_sample_label_name(sample, label);
+                all[at].labels.emplace_back(name, ron_sample_label(sample, name));
+            }
+        }
+        return all;
+    }
+
+private:
+    detail::Handle<ron_metrics_t, ron_metrics_release> handle_;
+};
+
 // A message to be sent. What it points to stays the caller's until the call has ended.
 struct Mail {
     std::string topic;
@@ -484,10 +533,23 @@ public:
         : Client(detail::attempt_handle<Client, ron_client_t>([&](ron_client_t **out, ron_error_t **error) {
                      return ron_client_new(config.get(), out, error);
                  }).value()) {}
+    // Counts into `metrics`, perhaps together with others.
+    Client(const Config &config, const Metrics &metrics)
+        : Client(detail::attempt_handle<Client, ron_client_t>([&](ron_client_t **out, ron_error_t **error) {
+                     return ron_client_new_with_metrics(config.get(), metrics.get(), out, error);
+                 }).value()) {}
     explicit Client(ron_client_t *client) noexcept : handle_(client) {}
     static Client from_env() { return Client(Config::from_env()); }
     Client share() const { return Client(ron_client_share(get())); }
     const ron_client_t *get() const noexcept { return handle_.get(); }
+
+    // What its calls are counted by.
+    Metrics metrics() const {
+        return detail::attempt_handle<Metrics, ron_metrics_t>([&](ron_metrics_t **out, ron_error_t **error) {
+                   return ron_client_metrics(get(), out, error);
+               })
+            .value();
+    }
 
     // How many calls were cut off.
     std::size_t close(std::chrono::milliseconds limit) {

@@ -9,11 +9,12 @@ use crate::boundary::{
 };
 use crate::config::ron_config_t;
 use crate::error::{ron_error_t, Failure};
+use crate::metrics::ron_metrics_t;
 use crate::options::{ron_call_options_t, Filled, Versioned};
 use crate::queue::ron_queue_t;
 use crate::start::{connect, start_connect};
 use crate::status::{ron_status_t, RON_FORK_DETECTED};
-use ron_app_sdk::{blocking, RonAppSdk};
+use ron_app_sdk::{blocking, Metrics, RonAppSdk, SdkConfig};
 use std::ffi::c_void;
 use std::mem::size_of;
 use std::process;
@@ -87,17 +88,37 @@ pub unsafe extern "C" fn ron_client_new(
 ) -> ron_status_t {
     guard(error, || {
         let out = Out::handle(out, "out")?;
-        let config = match config.as_ref() {
-            Some(config) => config.0.clone(),
-            None => ron_app_sdk::SdkConfig::default(),
-        };
-        let client = ron_client_t {
-            blocking: blocking::RonAppSdk::new(config.clone())?,
-            asynchronous: futures_executor::block_on(RonAppSdk::new(config))?,
-            process: process::id(),
-        };
-        out.set(into_handle(client));
+        out.set(into_handle(client(config, &Metrics::new())?));
         Ok(())
+    })
+}
+
+/// ron_client_new() with counters of the caller's, which stay the caller's; clients that share them are counted together.
+#[no_mangle]
+pub unsafe extern "C" fn ron_client_new_with_metrics(
+    config: *const ron_config_t,
+    metrics: *const ron_metrics_t,
+    out: *mut *mut ron_client_t,
+    error: *mut *mut ron_error_t,
+) -> ron_status_t {
+    guard(error, || {
+        let out = Out::handle(out, "out")?;
+        let metrics = shared_now(metrics, "metrics")?;
+        out.set(into_handle(client(config, &metrics.0)?));
+        Ok(())
+    })
+}
+
+/// Both forms are counted together.
+unsafe fn client(config: *const ron_config_t, metrics: &Metrics) -> Outcome<ron_client_t> {
+    let config = config
+        .as_ref()
+        .map_or_else(SdkConfig::default, |config| config.0.clone());
+    let asynchronous = RonAppSdk::with_metrics(config.clone(), metrics);
+    Ok(ron_client_t {
+        blocking: blocking::RonAppSdk::with_metrics(config, metrics)?,
+        asynchronous: futures_executor::block_on(asynchronous)?,
+        process: process::id(),
     })
 }
 

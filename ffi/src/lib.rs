@@ -28,6 +28,7 @@ pub mod lease;
 pub mod mail;
 pub mod mailbox;
 pub mod message;
+pub mod metrics;
 pub mod options;
 pub mod queue;
 pub mod result;

@@ -43,6 +43,6 @@ ron_capability_t *test_capability(void);
 /* Waits for one completion, which must be that of this call. */
 ron_completion_t test_completion(const ron_queue_t *queue, uint64_t call);
 
-extern const struct test operations[], asynchronous[], misuse[], settings[], threads[], forks[], errors[];
+extern const struct test operations[], asynchronous[], misuse[], settings[], threads[], forks[], metrics[], errors[];
 
 #endif

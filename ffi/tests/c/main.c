@@ -60,8 +60,8 @@ static const struct {
     const char *name;
     const struct test *tests;
 } suites[] = {
-    {"operations", operations}, {"asynchronous", asynchronous}, {"misuse", misuse}, {"settings", settings},
-    {"threads", threads},       {"forks", forks},               {"errors", errors},
+    {"operations", operations}, {"asynchronous", asynchronous}, {"misuse", misuse},   {"settings", settings},
+    {"threads", threads},       {"forks", forks},               {"metrics", metrics}, {"errors", errors},
 };
 
 int main(int argc, char **argv) {

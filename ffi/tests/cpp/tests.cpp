@@ -200,6 +200,25 @@ static void awaited(const ron::Client &client, const ron::Capability &capability
 }
 #endif
 
+// What a client counts, and two that are counted together.
+static void counted(const ron::Capability &capability) {
+    const ron::Metrics metrics;
+    const ron::Client one(ron::Config::from_env(), metrics), other(ron::Config::from_env(), metrics);
+    one.edge_head(capability, "/ron/64k");
+    other.edge_head(capability, "/ron/64k");
+    double heads = 0;
+    for (const ron::Sample &sample : one.metrics().snapshot()) {
+        if (sample.name == "sdk_requests_total") {
+            CHECK(sample.labels.at(0) == std::make_pair(std::string("endpoint"), std::string("edge.head")));
+            heads += sample.value;
+        }
+    }
+    CHECK(heads == 2);
+    const std::string text = metrics.share().prometheus();
+    CHECK(text.find("sdk_requests_total{endpoint=\"edge.head\",outcome=\"ok\",code=\"200\"} 2\n") != std::string::npos);
+    CHECK(std::string_view(ron::Metrics::content_type()).find("openmetrics") != std::string_view::npos);
+}
+
 int main() {
     const auto client = ron::Client::from_env();
     const auto capability = ron::Capability::from_env();
@@ -209,6 +228,7 @@ int main() {
 #ifdef RON_HAS_COROUTINES
     awaited(client, capability);
 #endif
+    counted(capability);
     auto other = client.share();
     CHECK(other.close(1s) == 0);
     CHECK(client.try_edge_head(capability, "/ron/64k").status() == RON_CLOSED);
