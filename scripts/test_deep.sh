@@ -31,6 +31,11 @@ if command -v clang >/dev/null; then
 else
     not_run 'headers with clang' clang
 fi
+if command -v prometheus >/dev/null && command -v promtool >/dev/null; then
+    stage 'Prometheus' scripts/prometheus.sh
+else
+    not_run 'Prometheus' 'prometheus or promtool'
+fi
 stage 'a million calls' cargo test --quiet --release --locked -p ron-history --test self_test -- --ignored
 stage 'a million calls from Python' scripts/python.sh leaks
 stage 'memory of Node' scripts/node.sh memory
