@@ -36,6 +36,7 @@ mod operations;
 mod planes;
 mod process;
 mod range;
+mod ready;
 mod retry;
 mod runtime;
 mod stats;
@@ -72,6 +73,7 @@ pub use oap::{Executed, MAX_BODY};
 pub use planes::storage::UnverifiedRange;
 pub use planes::ObjectInfo;
 pub use range::{ByteRange, RangeError};
+pub use ready::{Check, Readiness};
 pub use retry::GaveUp;
 pub use stats::ClientStats;
 

@@ -16,6 +16,7 @@ macro_rules! operations {
         use crate::planes::storage::UnverifiedRange;
         use crate::planes::{edge, index, mailbox, storage, ObjectInfo};
         use crate::range::ByteRange;
+        use crate::ready::Readiness;
         use bytes::Bytes;
         use std::time::Duration;
 
@@ -32,7 +33,26 @@ macro_rules! operations {
                 &self,
                 limit: impl Into<Option<Duration>>,
             ) -> Result<CallReport, SdkError> {
-                self.0.connect(limit.into())$($await)*
+                self.0.connect(limit.into(), false)$($await)*
+            }
+
+            /// Whether the client is ready, as far as that is known: without any I/O, and without waiting. A client
+            /// that has not connected yet does not know.
+            pub fn ready(&self) -> Readiness {
+                self.0.ready()
+            }
+
+            /// Finds out whether the client is ready: opens a connection, or lets one that is open show that it is
+            /// alive. It is tried again as a read is, within `limit`, 1 ms to 1 h; `None` is `overall_timeout`. It
+            /// needs no capability, and calls go on meanwhile.
+            ///
+            /// # Errors
+            /// `Config` for a limit out of its range. What else goes wrong is what it returns.
+            pub $($async)? fn probe(
+                &self,
+                limit: impl Into<Option<Duration>>,
+            ) -> Result<Readiness, SdkError> {
+                self.0.probe(limit.into())$($await)*
             }
 
             /// Fetches an object. Its bytes are hashed and compared with the address. Where `cache.enabled` is on,

@@ -1,9 +1,11 @@
 //! A call that waits in a task.
 
-use super::connect::{connect_end, Attempt, Connecting};
+use super::connect::{Attempt, Connecting};
 use super::open_calls::Waiter;
 use super::{CallReport, Conclusion, Core, PlaneCall, Running};
+use crate::config::{check_duration, CALL_LIMIT};
 use crate::error::{ErrorKind, SdkError};
+use crate::ready::Readiness;
 use crate::stats::ClientStats;
 use crate::transport::asynchronous::AsyncTransport;
 use std::future::{poll_fn, Future};
@@ -77,14 +79,37 @@ impl Core<AsyncTransport> {
 }
 
 impl Core<AsyncTransport> {
-    /// Opens a connection or finds one that is open, with as many attempts as it takes and may have.
-    pub(crate) async fn connect(&self, limit: Option<Duration>) -> Result<CallReport, SdkError> {
-        let mut connecting = self.begin_connecting(limit)?;
+    /// What is known of the client.
+    pub(crate) fn ready(&self) -> Readiness {
+        self.ready_with(|| self.transport.condition())
+    }
+
+    /// What is known of the client once a connection has shown that it is alive, or none could.
+    pub(crate) async fn probe(&self, limit: Option<Duration>) -> Result<Readiness, SdkError> {
+        check_duration(
+            "timeout",
+            limit.unwrap_or(self.config.overall_timeout),
+            CALL_LIMIT,
+        )?;
+        let connected = self.connect(limit, true).await;
+        Ok(self.readiness(Some(connected.map(drop))))
+    }
+
+    /// Opens a connection or finds one that is open, with as many attempts as it takes and may have. Where it `probes`,
+    /// one that is open has to show that it is alive.
+    pub(crate) async fn connect(
+        &self,
+        limit: Option<Duration>,
+        probes: bool,
+    ) -> Result<CallReport, SdkError> {
+        let mut connecting = self.begin_connecting(limit, probes)?;
         let home = self.transport.home()?;
         let span = connecting.span(self.transport.gateway());
-        let attempts = span.follow(self.connecting(&mut connecting, home.id()));
-        let result = home.run(self.origin, pin!(attempts)).await;
-        span.end(connect_end(&result));
+        let result = {
+            let attempts = span.follow(self.connecting(&mut connecting, home.id()));
+            home.run(self.origin, pin!(attempts)).await
+        };
+        span.end(connecting.end(&result));
         result
     }
 

@@ -1,10 +1,12 @@
 //! A call that blocks its thread.
 
-use super::connect::{connect_end, Attempt, Connecting};
+use super::connect::{Attempt, Connecting};
 use super::open_calls::Waiter;
 use super::{CallReport, Conclusion, Core, PlaneCall, Running};
+use crate::config::{check_duration, CALL_LIMIT};
 use crate::error::SdkError;
 use crate::interrupt::Interrupt;
+use crate::ready::Readiness;
 use crate::stats::ClientStats;
 use crate::transport::blocking::{thread_waker, BlockingTransport};
 use std::task::{Poll, Waker};
@@ -54,12 +56,33 @@ impl Core<BlockingTransport> {
 }
 
 impl Core<BlockingTransport> {
-    /// Opens a connection or finds one that is open, with as many attempts as it takes and may have.
-    pub(crate) fn connect(&self, limit: Option<Duration>) -> Result<CallReport, SdkError> {
-        let mut connecting = self.begin_connecting(limit)?;
+    /// What is known of the client.
+    pub(crate) fn ready(&self) -> Readiness {
+        self.ready_with(|| self.transport.condition())
+    }
+
+    /// What is known of the client once a connection has shown that it is alive, or none could.
+    pub(crate) fn probe(&self, limit: Option<Duration>) -> Result<Readiness, SdkError> {
+        check_duration(
+            "timeout",
+            limit.unwrap_or(self.config.overall_timeout),
+            CALL_LIMIT,
+        )?;
+        let connected = self.connect(limit, true);
+        Ok(self.readiness(Some(connected.map(drop))))
+    }
+
+    /// Opens a connection or finds one that is open, with as many attempts as it takes and may have. Where it `probes`,
+    /// one that is open has to show that it is alive.
+    pub(crate) fn connect(
+        &self,
+        limit: Option<Duration>,
+        probes: bool,
+    ) -> Result<CallReport, SdkError> {
+        let mut connecting = self.begin_connecting(limit, probes)?;
         let span = connecting.span(self.transport.gateway());
         let result = span.run(|| self.connecting(&mut connecting));
-        span.end(connect_end(&result));
+        span.end(connecting.end(&result));
         result
     }
 

@@ -1,10 +1,13 @@
 //! A connection without a call: opened, or found open, as often as a call would try and within a limit of its own.
 
+use super::meter::Meter;
 use super::open_calls::{OpenCall, Waiter};
 use super::{outcome, CallReport, Core, Retry};
-use crate::config::{check_duration, CALL_LIMIT};
+use crate::config::{check_duration, Transport, CALL_LIMIT};
 use crate::error::SdkError;
+use crate::metrics::{Call, End};
 use crate::oap::{Executed, Plane};
+use crate::ready::Readiness;
 use crate::retry::{CallPolicy, Next};
 use crate::telemetry::{self, CallEnd, CallSpan, Outcome, RetrySpan};
 use crate::transport::endpoint::Endpoint;
@@ -20,6 +23,9 @@ pub(super) struct Connecting<'a> {
     policy: CallPolicy,
     started: Instant,
     limit: Duration,
+    /// Whether a connection that is open has to show that it is alive.
+    probes: bool,
+    meter: Meter<'a>,
     open: OpenCall<'a>,
 }
 
@@ -35,6 +41,20 @@ impl<T> Core<T> {
     pub(super) fn begin_connecting(
         &self,
         limit: Option<Duration>,
+        probes: bool,
+    ) -> Result<Connecting<'_>, SdkError> {
+        let connecting = self.admit_connecting(limit, probes);
+        if let Err(error) = &connecting {
+            let refused = End::Failed(error.kind(), None);
+            self.metrics.refused(Call::ControlHello, refused);
+        }
+        connecting
+    }
+
+    fn admit_connecting(
+        &self,
+        limit: Option<Duration>,
+        probes: bool,
     ) -> Result<Connecting<'_>, SdkError> {
         self.origin.check()?;
         let started = Instant::now();
@@ -45,8 +65,29 @@ impl<T> Core<T> {
             policy: CallPolicy::new(true, true, started, limit),
             started,
             limit,
+            probes,
             open: self.calls.enter()?,
+            meter: Meter::begin(&self.metrics, Call::ControlHello),
         })
+    }
+}
+
+impl<T> Core<T> {
+    /// What is known of the client, given whether a connection is well where there was one.
+    pub(super) fn readiness(&self, connection: Option<Result<(), SdkError>>) -> Readiness {
+        Readiness::of(connection, self.config.transport == Transport::Tor)
+    }
+
+    /// What is known without asking anybody; `condition` asks the transport what it knows.
+    pub(super) fn ready_with(
+        &self,
+        condition: impl FnOnce() -> Option<Result<(), SdkError>>,
+    ) -> Readiness {
+        let connection = match self.origin.check() {
+            Ok(()) => condition(),
+            Err(forked) => Some(Err(forked)),
+        };
+        self.readiness(connection)
     }
 }
 
@@ -74,6 +115,7 @@ impl Connecting<'_> {
             deadline: self.policy.deadline(),
             hashes_reply: false,
             answer_within: self.limit,
+            probes: self.probes,
         }
     }
 
@@ -110,7 +152,10 @@ impl Connecting<'_> {
             .policy
             .failed(Instant::now(), &error, cause, false, limits);
         match next {
-            Next::Retry(after) => Attempt::Again(after, RetrySpan::new(attempt, outcome, after)),
+            Next::Retry(after) => {
+                self.meter.retried(&error, cause);
+                Attempt::Again(after, RetrySpan::new(attempt, outcome, after))
+            }
             // There is no capability to be replaced.
             Next::Refresh => Attempt::Done(Err(self.final_error(error))),
             Next::Stop(gave_up) => {
@@ -120,6 +165,15 @@ impl Connecting<'_> {
                     .with_attempts(attempts, gave_up)))
             }
         }
+    }
+
+    /// Counts it, and says what telemetry may know of how it went.
+    pub(super) fn end(&mut self, result: &Result<CallReport, SdkError>) -> CallEnd {
+        match result {
+            Ok(report) => self.meter.succeeded(report.elapsed),
+            Err(error) => self.meter.failed(error, self.started),
+        }
+        connect_end(result)
     }
 
     /// The error of one that is not tried again for a reason of this side.
@@ -152,7 +206,7 @@ impl Content for Connecting<'_> {
 }
 
 /// What telemetry may know of how it went.
-pub(super) fn connect_end(result: &Result<CallReport, SdkError>) -> CallEnd {
+fn connect_end(result: &Result<CallReport, SdkError>) -> CallEnd {
     let (outcome, attempts) = match result {
         Ok(report) => (
             Outcome {

@@ -424,6 +424,7 @@ impl<C: PlaneCall> Running<'_, C> {
             deadline,
             hashes_reply: self.call.hashes_reply(),
             answer_within: attempt_timeout(self.limit()) + self.call.wait(left),
+            probes: false,
         }
     }
 

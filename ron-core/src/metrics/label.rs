@@ -23,6 +23,8 @@ macro_rules! labels {
 labels!(
     /// What is called: plane and operation.
     Call {
+        /// A connection without a call.
+        ControlHello = "control.hello",
         StoragePut = "storage.put",
         StorageGet = "storage.get",
         StorageHead = "storage.head",
@@ -117,7 +119,7 @@ pub(super) const VIOLATIONS: [&str; 10] = [
 ];
 
 impl Call {
-    /// Every operation is one.
+    /// Every operation is one, and to connect is another.
     pub(crate) const fn of(operation: &Operation<'_>) -> Self {
         match operation {
             Operation::StoragePut => Self::StoragePut,
@@ -227,8 +229,9 @@ mod tests {
     #[test]
     fn every_operation_is_called_by_its_plane_and_name() {
         let operations = operations();
-        assert_eq!(operations.len(), Call::COUNT);
+        assert_eq!(operations.len() + 1, Call::COUNT);
         for (at, operation) in operations.iter().enumerate() {
+            let at = at + 1;
             let name = format!("{}.{}", operation.plane().name(), operation.name());
             assert_eq!(Call::of(operation) as usize, at);
             assert_eq!(Call::TEXTS[at], name);

@@ -47,7 +47,7 @@ const TABLE: [MetricInfo; 10] = [
     MetricInfo {
         name: "sdk_requests_total",
         help: "Calls that have ended, by how they did.",
-        check: "see docs/ERRORS.md for what each outcome means; `ok` with code `none` came from the cache",
+        check: "see docs/ERRORS.md for what each outcome means; `ok` with code `none` needed no answer",
         kind: MetricKind::Counter,
         labels: &[
             ENDPOINT,

@@ -63,6 +63,15 @@ impl BlockingTransport {
         self.pool.close();
     }
 
+    /// Whether the gateway can be reached, as far as that is known.
+    pub(crate) fn condition(&self) -> Option<Result<(), SdkError>> {
+        #[cfg(feature = "internals")]
+        if self.echo.is_some() {
+            return Some(Ok(()));
+        }
+        self.pool.condition()
+    }
+
     /// What there is at the moment.
     pub(crate) fn stats(&self) -> ClientStats {
         self.pool.stats()

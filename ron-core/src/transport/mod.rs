@@ -67,6 +67,18 @@ enum Obstacle {
     Interrupted(SdkError),
 }
 
+impl Obstacle {
+    /// Whether somebody took too long.
+    fn is_timeout(&self) -> bool {
+        match self {
+            Self::Gateway(error) | Self::Proxy(error) | Self::Answer(error) => {
+                error.kind() == io::ErrorKind::TimedOut
+            }
+            Self::Refused(_) | Self::Interrupted(_) => false,
+        }
+    }
+}
+
 impl From<Problem> for Obstacle {
     fn from(problem: Problem) -> Self {
         match problem {
@@ -115,6 +127,9 @@ impl Dialer {
         let is_out_of_time = |error: &io::Error| {
             error.kind() == io::ErrorKind::TimedOut && Instant::now() >= deadline
         };
+        if obstacle.is_timeout() && Instant::now() < deadline {
+            self.metrics.timed_out(IoTimeout::Connect);
+        }
         match (obstacle, &self.proxy) {
             (Obstacle::Interrupted(error), _) => error,
             // What a proxy has answered is said, however late it is.
@@ -140,7 +155,6 @@ impl Dialer {
     fn unreachable(&self, error: &io::Error) -> SdkError {
         let why = match error.kind() {
             io::ErrorKind::TimedOut => {
-                self.metrics.timed_out(IoTimeout::Connect);
                 format!(
                     "no answer within timeouts.connect ({:?})",
                     self.timeouts.connect

@@ -147,6 +147,31 @@ impl<S: Socket> Pool<S> {
         waiters.into_iter().for_each(Waker::wake);
     }
 
+    /// Whether the gateway can be reached, as far as that is known; `None` where nobody has tried.
+    pub(super) fn condition(&self) -> Option<Result<(), SdkError>> {
+        let (connections, failed_dial) = {
+            let state = self.lock();
+            if state.is_closed {
+                return Some(Err(SdkError::closed()));
+            }
+            let failed = state.last_failure.as_ref();
+            let failed = failed.map(|last| (last.number, last.failure.error.clone()));
+            (state.connections.clone(), failed)
+        };
+        let mut latest = failed_dial.map(|(number, error)| (number, Err(error)));
+        for connection in connections {
+            let number = connection.id().0;
+            match connection.condition() {
+                Some(Ok(())) => return Some(Ok(())),
+                Some(failed) if latest.as_ref().map_or(true, |(last, _)| *last < number) => {
+                    latest = Some((number, failed));
+                }
+                _ => {}
+            }
+        }
+        latest.map(|(_, condition)| condition)
+    }
+
     /// What there is at the moment.
     pub(super) fn stats(&self) -> ClientStats {
         let connections = self.lock().connections.clone();

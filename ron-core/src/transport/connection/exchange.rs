@@ -18,6 +18,8 @@ pub(crate) struct Exchange<'a> {
     pub(crate) hashes_reply: bool,
     /// For the answer's first byte, from the request's last one on.
     pub(crate) answer_within: Duration,
+    /// Of one without a request: whether a connection that is open has to show that it is alive.
+    pub(crate) probes: bool,
 }
 
 impl Exchange<'_> {

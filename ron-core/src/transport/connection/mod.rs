@@ -164,6 +164,16 @@ impl<S: Socket> Connection<S> {
         }
     }
 
+    /// Whether it serves calls or why not; `None` while its handshake goes on.
+    pub(super) fn condition(&self) -> Option<Result<(), SdkError>> {
+        let state = self.lock();
+        match &state.failed {
+            Some(failure) => Some(Err(failure.error.clone())),
+            None if state.is_established() && !state.probe.is_suspicion() => Some(Ok(())),
+            None => None,
+        }
+    }
+
     /// Why it is over, where it failed.
     pub(super) fn failure(&self) -> Option<Failure> {
         self.lock().failed.clone()
@@ -222,7 +232,7 @@ impl<S: Socket> Connection<S> {
         let over = state.failed.is_some() || state.session.is_draining() || state.is_retired;
         self.is_over.store(over, Ordering::Relaxed);
         self.is_suspect
-            .store(state.probe.is_under_way(), Ordering::Relaxed);
+            .store(state.probe.is_suspicion(), Ordering::Relaxed);
         if state.session.hello().is_some() {
             self.slots.store(state.session.slots(), Ordering::Relaxed);
             self.is_ready.store(true, Ordering::Relaxed);

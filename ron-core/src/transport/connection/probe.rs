@@ -15,6 +15,8 @@ pub(super) struct Probe {
     pings: u32,
     /// When the ping that is under way has to be answered.
     until: Option<Instant>,
+    /// Whether it was sent because the peer was silent, and not because somebody wants to know.
+    is_suspicion: bool,
 }
 
 impl Probe {
@@ -30,8 +32,14 @@ impl Probe {
             .map(|sent| now.saturating_duration_since(sent));
     }
 
-    /// The number of the ping to send; `None` where one is under way.
+    /// The number of the ping to send to a peer that was silent; `None` where one is under way.
     pub(super) fn begin(&mut self, now: Instant) -> Option<u32> {
+        self.is_suspicion = true;
+        self.ask(now)
+    }
+
+    /// The number of the ping to send to a peer that is as good as any; `None` where one is under way.
+    pub(super) fn ask(&mut self, now: Instant) -> Option<u32> {
         if self.until.is_some() {
             return None;
         }
@@ -43,10 +51,16 @@ impl Probe {
     /// A byte has come, whichever: the peer is alive.
     pub(super) fn answered(&mut self) {
         self.until = None;
+        self.is_suspicion = false;
     }
 
     pub(super) fn is_under_way(&self) -> bool {
         self.until.is_some()
+    }
+
+    /// Whether the peer has to prove itself before it is used again.
+    pub(super) fn is_suspicion(&self) -> bool {
+        self.is_suspicion && self.is_under_way()
     }
 
     /// When the peer has to have said something.
@@ -82,5 +96,17 @@ mod tests {
         probe.answered();
         assert!(!probe.is_under_way());
         assert_eq!(probe.begin(start), Some(2));
+    }
+
+    #[test]
+    fn a_question_is_no_suspicion_until_there_is_one() {
+        let (mut probe, start) = (Probe::default(), Instant::now());
+        assert_eq!(probe.ask(start), Some(1));
+        assert!(probe.is_under_way() && !probe.is_suspicion());
+        assert_eq!(probe.begin(start), None);
+        assert!(probe.is_suspicion());
+        probe.answered();
+        assert_eq!(probe.ask(start), Some(2));
+        assert!(!probe.is_suspicion());
     }
 }

@@ -59,6 +59,8 @@ pub(super) struct Caller {
     pub(super) wants_room: bool,
     /// It has no request, and waits for HELLO's answer.
     is_greeting: bool,
+    /// It waits for another sign of life, where HELLO was answered before.
+    is_probing: bool,
     /// Where its result is.
     result: Option<usize>,
 }
@@ -127,8 +129,32 @@ impl State {
             sent_at: None,
             wants_room: false,
             is_greeting,
+            is_probing: false,
             result: None,
         })
+    }
+
+    /// Asks for a sign of life on behalf of somebody without a request, where HELLO was answered long ago.
+    pub(super) fn ask_for_life(&mut self, tag: usize, now: Instant) {
+        if self.failed.is_some() || !self.is_established() {
+            return;
+        }
+        self.callers[tag].is_probing = true;
+        if let Some(nonce) = self.probe.ask(now) {
+            self.session.ping(nonce);
+        }
+    }
+
+    /// The peer has said something, whatever it is.
+    fn is_alive(&mut self, wakes: &mut Wakes) {
+        let was_asked = self.probe.is_under_way();
+        self.probe.answered();
+        if was_asked {
+            for (_, caller) in &mut self.callers {
+                caller.is_probing = false;
+            }
+            self.greet(wakes);
+        }
     }
 
     /// Tells those without a request of HELLO's answer, where it is there.
@@ -137,6 +163,9 @@ impl State {
             return;
         }
         for tag in self.greeting() {
+            if self.is_probing(tag) {
+                continue;
+            }
             let result = match self.session.is_draining() || self.is_retired {
                 true => Err(draining()),
                 false => Ok(Reply {
@@ -156,6 +185,12 @@ impl State {
         callers
             .filter_map(|(tag, caller)| caller.is_greeting.then_some(tag))
             .collect()
+    }
+
+    fn is_probing(&self, tag: usize) -> bool {
+        self.callers
+            .get(tag)
+            .is_some_and(|caller| caller.is_probing)
     }
 
     /// Whether a caller's result is there.
@@ -307,8 +342,8 @@ impl State {
             }
             Ok(received) => {
                 self.last_read = now;
-                self.probe.answered();
                 self.receive(socket, received, now, wakes);
+                self.is_alive(wakes);
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

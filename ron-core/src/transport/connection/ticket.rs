@@ -159,6 +159,9 @@ impl<S: Socket> Ticket<S> {
                     state.read(socket, now, true, wakes);
                 }
                 if let Stage::Greeting = self.stage {
+                    if exchange.probes {
+                        state.ask_for_life(tag, now);
+                    }
                     state.greet(wakes);
                 }
                 tag
