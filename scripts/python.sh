@@ -7,10 +7,13 @@
 #   scripts/python.sh bench [ARGUMENTS] the benches, with a module that has the echo
 #   scripts/python.sh scripts           ruff and mypy over scripts/
 #   scripts/python.sh package           that a source distribution builds, and that an index would take everything
+#
+# PROFILE (release) is cargo's profile.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 package=bindings/python
 gateway=bindings/python-gateway
+profile=${PROFILE:-release}
 out=${CARGO_TARGET_DIR:-target}/python
 
 # Maturin and what tests take, in the versions of the lock file. Kept until that changes.
@@ -33,7 +36,7 @@ wheels() {
     case $out in /*) wheels=$out/wheels ;; esac
     for folder in $package $gateway; do
         # Not strict about old systems: these wheels are for this one.
-        (cd $folder && "$tools/bin/maturin" build --quiet --locked --release --compatibility linux --out "$wheels")
+        (cd $folder && "$tools/bin/maturin" build --quiet --locked --profile "$profile" --compatibility linux --out "$wheels")
     done
 }
 
@@ -74,7 +77,7 @@ benches() {
     rm -rf "$out/echo"
     local echo=$out/echo
     case $out in /*) ;; *) echo=$PWD/$out/echo ;; esac
-    (cd $package && "$tools/bin/maturin" build --quiet --locked --release --features echo --compatibility linux --out "$echo")
+    (cd $package && "$tools/bin/maturin" build --quiet --locked --profile "$profile" --features echo --compatibility linux --out "$echo")
     rm -f "$out"/wheels/ron_app_sdk-*.whl
     cp "$echo"/*.whl "$out/wheels"
     with_tools "$out/bench"
@@ -111,7 +114,7 @@ leaks) leaks ;;
 bench) benches "$@" ;;
 package) packages ;;
 *)
-    sed -n '2,10s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,12s/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
 esac

@@ -373,6 +373,19 @@ impl AsyncClient {
         })
     }
 
+    fn connect(
+        &self,
+        py: Python<'_>,
+        queue: &CompletionQueue,
+        timeout: Option<Time>,
+    ) -> PyResult<u64> {
+        let (client, limit) = (self.client.clone(), timeout.map(|Time(limit)| limit));
+        queue.submit(py, async move {
+            client.connect(limit).await?;
+            Ok(Output::Nothing)
+        })
+    }
+
     fn close(
         &self,
         py: Python<'_>,

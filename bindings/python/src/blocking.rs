@@ -354,6 +354,14 @@ impl RonAppSdk {
         })
     }
 
+    /// Opens a connection and waits for the gateway's HELLO; where one is open, does nothing. Calls connect by themselves:
+    /// this is for a program that wants to know early whether the gateway is there.
+    #[pyo3(signature = (timeout=None))]
+    fn connect(&self, py: Python<'_>, timeout: Option<Time>) -> PyResult<()> {
+        let limit = timeout.map(|Time(limit)| limit);
+        blocking(py, || self.client.connect(limit)).map(drop)
+    }
+
     /// Closes the client: it takes no more calls, waits for up to `timeout` for those that are open, 5 s unless given,
     /// and ends those that are open then as `ClosedError`. Returns how many that were.
     #[pyo3(signature = (timeout=None))]

@@ -4,7 +4,8 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyType};
 use ron_app_sdk::{ErrorKind, Executed, GaveUp, SdkError};
-use std::fmt::Display;
+use std::error::Error;
+use std::fmt::{self, Display};
 
 /// Where the classes are.
 const MODULE: &str = "ron_app_sdk.errors";
@@ -31,10 +32,43 @@ pub(crate) fn exception(py: Python<'_>, error: &SdkError) -> PyErr {
         fields.set_item("gave_up", error.gave_up().and_then(gave_up))?;
         class.call((error.to_string(),), Some(&fields))
     });
-    match made {
+    let made = match made {
         Ok(exception) => PyErr::from_value(exception),
-        Err(broken) => broken,
+        Err(broken) => return broken,
+    };
+    if let Some(raised) = raised(error) {
+        made.set_cause(py, Some(raised.0.clone_ref(py)));
     }
+    made
+}
+
+/// An exception of the application's code, as the source of an error. It says nothing of itself: it is given back.
+pub(crate) struct Raised(pub(crate) PyErr);
+
+impl fmt::Display for Raised {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the function raised an exception")
+    }
+}
+
+impl fmt::Debug for Raised {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Raised")
+    }
+}
+
+impl Error for Raised {}
+
+/// The exception behind an error.
+fn raised(error: &SdkError) -> Option<&Raised> {
+    let mut source = error.source();
+    while let Some(error) = source {
+        if let Some(raised) = error.downcast_ref() {
+            return Some(raised);
+        }
+        source = error.source();
+    }
+    None
 }
 
 /// `ConfigError`: an argument that breaks its rule, before any I/O.

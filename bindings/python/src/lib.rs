@@ -52,7 +52,7 @@ mod _native {
         asynchronous::AsyncClient,
         blocking::RonAppSdk,
         body::Body,
-        capability::{Capability, CapabilityFile},
+        capability::{Capability, CapabilityFile, CapabilityProvider, CapabilityRequest},
         error::error_kinds,
         mailbox::{DeadLetter, Lease, Message, Receipt},
         queue::CompletionQueue,

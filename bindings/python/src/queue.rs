@@ -2,13 +2,17 @@
 //! only makes the descriptor readable that the loop watches.
 
 use crate::body::Body;
+use crate::capability::CapabilityRequest;
 use crate::error::exception;
 use crate::mailbox::{Message, Receipt};
 use crate::values::{CallReport, ObjectInfo, UnverifiedRange};
 use pyo3::prelude::*;
 use ron_app_sdk::completion::{CallId, CompletionQueue as Queue};
 use ron_app_sdk::{self as sdk, SdkError};
-use std::future::Future;
+use std::cell::RefCell;
+use std::future::{poll_fn, Future};
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What a call returns, before it is a Python object.
@@ -21,6 +25,8 @@ pub(crate) enum Output {
     Messages(Vec<sdk::Message>),
     Range(sdk::UnverifiedRange),
     Receipt(sdk::Receipt),
+    /// No call's: a function is to be asked for a capability.
+    Asked(Arc<Py<PyAny>>, sdk::CapabilityRequest),
     /// With how the call went.
     Reported(Box<Self>, sdk::CallReport),
 }
@@ -39,6 +45,10 @@ impl Output {
                 messages.into_pyobject(py)?.into_any().unbind()
             }
             Self::Range(part) => Py::new(py, UnverifiedRange::new(py, part)?)?.into_any(),
+            Self::Asked(function, request) => {
+                let request = CapabilityRequest::new(function.clone_ref(py), request);
+                Py::new(py, request)?.into_any()
+            }
             Self::Reported(output, report) => {
                 let report = Py::new(py, CallReport::from(report))?;
                 let pair = (output.into_object(py)?, report).into_pyobject(py)?;
@@ -63,9 +73,47 @@ impl CompletionQueue {
         py: Python<'_>,
         call: impl Future<Output = Result<Output, SdkError>> + Send + 'static,
     ) -> PyResult<u64> {
+        let asks = Asks(self.0.clone());
+        let call = async move {
+            let mut call = pin!(call);
+            poll_fn(|context| asks.while_polling(|| call.as_mut().poll(context))).await
+        };
         let id = py.detach(|| self.0.submit(call));
         id.map(CallId::number)
             .map_err(|error| exception(py, &error))
+    }
+}
+
+thread_local! {
+    /// The queue of the call that this thread polls.
+    static CURRENT: RefCell<Option<Asks>> = const { RefCell::new(None) };
+}
+
+/// A queue through which its loop is asked for capabilities.
+#[derive(Clone)]
+pub(crate) struct Asks(Queue<Output>);
+
+/// That of the call which this thread is at, where that is an event loop's.
+pub(crate) fn current() -> Option<Asks> {
+    CURRENT.with_borrow(Clone::clone)
+}
+
+impl Asks {
+    /// Has the loop ask this function. Where the loop has ended, nobody answers.
+    pub(crate) fn ask(&self, function: Arc<Py<PyAny>>, request: sdk::CapabilityRequest) {
+        let asked = async move { Ok(Output::Asked(function, request)) };
+        drop(self.0.submit(asked));
+    }
+
+    fn while_polling<T>(&self, poll: impl FnOnce() -> T) -> T {
+        struct Restore(Option<Asks>);
+        impl Drop for Restore {
+            fn drop(&mut self) {
+                CURRENT.set(self.0.take());
+            }
+        }
+        let _restore = Restore(CURRENT.replace(Some(self.clone())));
+        poll()
     }
 }
 

@@ -12,7 +12,7 @@ use crate::error::exception;
 thread_local! {
     /// Whether this is the thread that runs signal handlers; `None` until it was asked.
     static IS_MAIN: Cell<Option<bool>> = const { Cell::new(None) };
-    /// What a signal handler has raised.
+    /// What a signal handler has raised, or a function that was asked for a capability.
     static RAISED: RefCell<Option<PyErr>> = const { RefCell::new(None) };
 }
 
@@ -30,6 +30,11 @@ pub(crate) fn blocking<T: Send>(
         Ok(value) => Ok(value),
         Err(error) => Err(RAISED.take().unwrap_or_else(|| exception(py, &error))),
     }
+}
+
+/// Raises this in the place of the error that the call of this thread ends with.
+pub(crate) fn raise_after_call(error: PyErr) {
+    RAISED.set(Some(error));
 }
 
 fn has_raised() -> bool {

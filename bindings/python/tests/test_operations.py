@@ -22,6 +22,7 @@ from ron_app_sdk import (
     NotFoundError,
     RonAppSdk,
     StaleLeaseError,
+    TransportError,
     address_of,
 )
 from ron_app_sdk.testing import Gateway
@@ -51,7 +52,7 @@ def public(client: type) -> set[str]:
 
 
 def test_both_clients_have_the_same_methods_with_the_same_arguments() -> None:
-    assert public(RonAppSdk) == public(AsyncRonAppSdk) == {*OPERATIONS, "from_env", "close", "stats"}
+    assert public(RonAppSdk) == public(AsyncRonAppSdk) == {*OPERATIONS, "from_env", "connect", "close", "stats"}
     for name in [*OPERATIONS, "from_env", "close", "stats"]:
         ours, theirs = (
             [
@@ -182,6 +183,19 @@ def test_stats_count_and_close_ends(sdk: Any) -> None:
     assert "connections=1" in repr(stats)
     assert sdk.close() == 0
     assert sdk.stats().connections == 0
+
+
+def test_connecting_is_hello_and_no_call(make: Make, ron_gateway: Gateway) -> None:
+    sdk = make(ron_gateway)
+    for timeout in (None, 5, timedelta(seconds=5)):
+        assert sdk.connect(timeout) is None
+        assert (sdk.stats().connections, sdk.stats().open_streams) == (1, 0)
+    with pytest.raises(ConfigError):
+        sdk.connect(0)
+    nowhere = make(ron_gateway, gateway_addr="https://127.0.0.1:1", backoff_max_attempts=2)
+    with pytest.raises(TransportError) as caught:
+        nowhere.connect()
+    assert caught.value.attempts == 2
 
 
 def test_a_call_has_its_own_capability_and_timeout(make: Make, ron_gateway: Gateway) -> None:

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from os import PathLike
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from ._completions import completions
-from ._native import AsyncClient, CallReport, Capability, CapabilityFile, ClientStats, Lease, Message
+from ._native import (
+    AsyncClient,
+    CallReport,
+    Capability,
+    CapabilityFile,
+    CapabilityProvider,
+    ClientStats,
+    Lease,
+    Message,
+)
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -19,7 +28,13 @@ if TYPE_CHECKING:
     from ._native import Body, ObjectInfo, Receipt, UnverifiedRange
     from .settings import Settings
 
-_Source = Capability | CapabilityFile
+_Source = (
+    Capability
+    | CapabilityFile
+    | CapabilityProvider
+    | Callable[[], Capability | str]
+    | Callable[[], Awaitable[Capability | str]]
+)
 _Time = float | timedelta
 _OnReport = Callable[[CallReport], object]
 
@@ -260,6 +275,12 @@ class AsyncRonAppSdk:
         loop = completions()
         call = self._client.index_publish(loop.queue, name, address, expected, capability, timeout, idempotency_key)
         await loop.result_of(call, self._on_report)
+
+    async def connect(self, timeout: _Time | None = None) -> None:
+        """Opens a connection and waits for the gateway's HELLO; where one is open, does nothing. Calls connect by
+        themselves: this is for a program that wants to know early whether the gateway is there."""
+        loop = completions()
+        await loop.result_of(self._client.connect(loop.queue, timeout))
 
     async def close(self, timeout: _Time | None = None) -> int:
         """Closes the client: it takes no more calls, waits for up to `timeout` for those that are open, 5 s unless

@@ -10,11 +10,11 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from asyncio import AbstractEventLoop, CancelledError, Future
+from asyncio import AbstractEventLoop, CancelledError, Future, Task
 from collections.abc import Callable
 from typing import Any
 
-from ._native import CallReport, CompletionQueue
+from ._native import CallReport, CapabilityRequest, CompletionQueue
 
 # For how long a thread waits at once for completions, where the loop cannot watch a descriptor.
 _WAIT = 0.1
@@ -23,13 +23,14 @@ _WAIT = 0.1
 class Completions:
     """The calls of one event loop. All of it runs on the loop's thread."""
 
-    __slots__ = ("__weakref__", "_futures", "create_future", "loop", "queue")
+    __slots__ = ("__weakref__", "_asking", "_futures", "create_future", "loop", "queue")
 
     def __init__(self, loop: AbstractEventLoop) -> None:
         self.loop = loop
         self.create_future = loop.create_future
         self.queue = CompletionQueue()
         self._futures: dict[int, Future[Any]] = {}
+        self._asking: set[Task[None]] = set()
         descriptor = self.queue.fileno()
         if descriptor is not None:
             try:
@@ -64,15 +65,36 @@ class Completions:
         for call, value, error in self.queue.take():
             future = futures.pop(call, None)
             if future is None or future.done():
+                if type(value) is CapabilityRequest:
+                    self._ask(value)
                 continue
             if error is None:
                 future.set_result(value)
             else:
                 future.set_exception(error)
 
+    def _ask(self, request: CapabilityRequest) -> None:
+        task = self.loop.create_task(_answer(request))
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
+
     def close(self) -> None:
         """Cancels what is open."""
         self.queue.close()
+
+
+async def _answer(request: CapabilityRequest) -> None:
+    """Asks a function for a capability, on behalf of all calls that wait for one."""
+    try:
+        fresh = request.function()
+        if hasattr(fresh, "__await__"):
+            fresh = await fresh
+    except BaseException as error:
+        request.fail(error)
+        if not isinstance(error, Exception):
+            raise
+    else:
+        request.answer(fresh)
 
 
 def _watch(queue: CompletionQueue, loop: AbstractEventLoop, deliver: Callable[[], None]) -> None:

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from os import PathLike
 from types import TracebackType
@@ -8,7 +8,8 @@ from typing_extensions import Buffer
 
 from .settings import Settings
 
-_Source: TypeAlias = Capability | CapabilityFile
+_Source: TypeAlias = Capability | CapabilityFile | CapabilityProvider | Callable[[], Capability | str]
+_AsyncSource: TypeAlias = _Source | Callable[[], Awaitable[Capability | str]]
 _Time: TypeAlias = float | timedelta
 
 __all__ = [
@@ -18,6 +19,8 @@ __all__ = [
     "CallReport",
     "Capability",
     "CapabilityFile",
+    "CapabilityProvider",
+    "CapabilityRequest",
     "ClientStats",
     "CompletionQueue",
     "DeadLetter",
@@ -75,6 +78,17 @@ class CapabilityFile:
     def __new__(cls, path: str | PathLike[str]) -> Self: ...
     @property
     def path(self) -> str: ...
+
+@final
+class CapabilityProvider:
+    def __new__(cls, function: Callable[[], Capability | str | Awaitable[Capability | str]]) -> Self: ...
+
+@final
+class CapabilityRequest:
+    @property
+    def function(self) -> Callable[[], Any]: ...
+    def answer(self, fresh: object) -> None: ...
+    def fail(self, error: BaseException) -> None: ...
 
 @final
 class ObjectInfo:
@@ -276,6 +290,7 @@ class RonAppSdk:
         timeout: _Time | None = None,
         idempotency_key: str | None = None,
     ) -> None: ...
+    def connect(self, timeout: _Time | None = None) -> None: ...
     def close(self, timeout: _Time | None = None) -> int: ...
     def stats(self) -> ClientStats: ...
     def __enter__(self) -> Self: ...
@@ -296,12 +311,12 @@ class CompletionQueue:
 @final
 class AsyncClient:
     def __new__(
-        cls, capability: _Source | None, timeout: _Time | None, is_reporting: bool, settings: Settings
+        cls, capability: _AsyncSource | None, timeout: _Time | None, is_reporting: bool, settings: Settings
     ) -> Self: ...
     @staticmethod
     def from_env(
         path: str | PathLike[str] | None,
-        capability: _Source | None,
+        capability: _AsyncSource | None,
         timeout: _Time | None,
         is_reporting: bool,
         settings: Settings,
@@ -310,34 +325,34 @@ class AsyncClient:
         self,
         queue: CompletionQueue,
         body: Buffer,
-        capability: _Source | None,
+        capability: _AsyncSource | None,
         timeout: _Time | None,
         idempotency_key: str | None,
     ) -> int: ...
     def storage_get(
-        self, queue: CompletionQueue, address: str, capability: _Source | None, timeout: _Time | None
+        self, queue: CompletionQueue, address: str, capability: _AsyncSource | None, timeout: _Time | None
     ) -> int: ...
     def storage_get_range(
         self,
         queue: CompletionQueue,
         address: str,
         byte_range: range,
-        capability: _Source | None,
+        capability: _AsyncSource | None,
         timeout: _Time | None,
     ) -> int: ...
     def storage_head(
-        self, queue: CompletionQueue, address: str, capability: _Source | None, timeout: _Time | None
+        self, queue: CompletionQueue, address: str, capability: _AsyncSource | None, timeout: _Time | None
     ) -> int: ...
     def edge_get(
         self,
         queue: CompletionQueue,
         path: str,
         byte_range: range | None,
-        capability: _Source | None,
+        capability: _AsyncSource | None,
         timeout: _Time | None,
     ) -> int: ...
     def edge_head(
-        self, queue: CompletionQueue, path: str, capability: _Source | None, timeout: _Time | None
+        self, queue: CompletionQueue, path: str, capability: _AsyncSource | None, timeout: _Time | None
     ) -> int: ...
     def mailbox_send(
         self,
@@ -345,7 +360,7 @@ class AsyncClient:
         topic: str,
         body: Buffer,
         attributes: Mapping[str, str] | None,
-        capability: _Source | None,
+        capability: _AsyncSource | None,
         timeout: _Time | None,
         idempotency_key: str | None,
     ) -> int: ...
@@ -356,19 +371,19 @@ class AsyncClient:
         max_messages: int,
         visibility: _Time | None,
         wait: _Time | None,
-        capability: _Source | None,
+        capability: _AsyncSource | None,
         timeout: _Time | None,
     ) -> int: ...
-    def mailbox_recv(self, queue: CompletionQueue, capability: _Source | None, timeout: _Time | None) -> int: ...
+    def mailbox_recv(self, queue: CompletionQueue, capability: _AsyncSource | None, timeout: _Time | None) -> int: ...
     def mailbox_ack(
-        self, queue: CompletionQueue, message: Message | Lease, capability: _Source | None, timeout: _Time | None
+        self, queue: CompletionQueue, message: Message | Lease, capability: _AsyncSource | None, timeout: _Time | None
     ) -> int: ...
     def mailbox_nack(
         self,
         queue: CompletionQueue,
         message: Message | Lease,
         delay: _Time | None,
-        capability: _Source | None,
+        capability: _AsyncSource | None,
         timeout: _Time | None,
     ) -> int: ...
     def mailbox_extend(
@@ -376,11 +391,11 @@ class AsyncClient:
         queue: CompletionQueue,
         message: Message | Lease,
         visibility: _Time,
-        capability: _Source | None,
+        capability: _AsyncSource | None,
         timeout: _Time | None,
     ) -> int: ...
     def index_resolve(
-        self, queue: CompletionQueue, name: str, capability: _Source | None, timeout: _Time | None
+        self, queue: CompletionQueue, name: str, capability: _AsyncSource | None, timeout: _Time | None
     ) -> int: ...
     def index_publish(
         self,
@@ -388,9 +403,10 @@ class AsyncClient:
         name: str,
         address: str,
         expected: str | None,
-        capability: _Source | None,
+        capability: _AsyncSource | None,
         timeout: _Time | None,
         idempotency_key: str | None,
     ) -> int: ...
+    def connect(self, queue: CompletionQueue, timeout: _Time | None) -> int: ...
     def close(self, queue: CompletionQueue, timeout: _Time | None) -> int: ...
     def stats(self) -> ClientStats: ...

@@ -20,12 +20,12 @@ import sys
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from . import CallReport, Capability, RonAppSdk
+from . import CallReport, Capability, CapabilityProvider, RonAppSdk
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -145,26 +145,32 @@ class Gateway:
     def client(
         self,
         *,
+        capability: Capability | CapabilityProvider | Callable[[], Capability | str] | None = None,
         timeout: float | None = None,
         on_report: Callable[[CallReport], object] | None = None,
         **settings: Unpack[Settings],
     ) -> RonAppSdk:
-        """A client of the gateway, with the gateway's capability."""
+        """A client of the gateway, with the gateway's capability unless another one is given."""
         merged: Settings = {**self.settings, **settings}
-        return RonAppSdk(capability=self.capability, timeout=timeout, on_report=on_report, **merged)
+        return RonAppSdk(capability=capability or self.capability, timeout=timeout, on_report=on_report, **merged)
 
     def async_client(
         self,
         *,
+        capability: Capability
+        | CapabilityProvider
+        | Callable[[], Capability | str]
+        | Callable[[], Awaitable[Capability | str]]
+        | None = None,
         timeout: float | None = None,
         on_report: Callable[[CallReport], object] | None = None,
         **settings: Unpack[Settings],
     ) -> AsyncRonAppSdk:
-        """A client of the gateway for event loops, with the gateway's capability."""
+        """A client of the gateway for event loops, with the gateway's capability unless another one is given."""
         from . import AsyncRonAppSdk
 
         merged: Settings = {**self.settings, **settings}
-        return AsyncRonAppSdk(capability=self.capability, timeout=timeout, on_report=on_report, **merged)
+        return AsyncRonAppSdk(capability=capability or self.capability, timeout=timeout, on_report=on_report, **merged)
 
     def arm(self, *rules: Mapping[str, Any], seed: int | None = None) -> None:
         """Injects what these rules say from now on, in place of what was injected before: see `docs/FAULTS.md`."""
