@@ -25,6 +25,21 @@ const BATCH = 256;
 /** Elements of each completion: its number, its error, its value, its report. */
 const STRIDE = 4;
 
+/** @internal Functions that are asked for capabilities: {@link Capability} has them. */
+export interface Providers {
+  /** Asks one, or forgets one. */
+  take(value: unknown): void;
+  /** What one has thrown. */
+  thrownBy(provider: number): unknown;
+}
+
+let providers: Providers | undefined;
+
+/** @internal */
+export function useProviders(those: Providers): void {
+  providers = those;
+}
+
 const waiters = new Map<number, (end: End) => void>();
 let environment: NativeEnvironment | undefined;
 
@@ -125,16 +140,24 @@ function takeAll(): void {
 
 function settle(id: number, failure: Failure | undefined, value: unknown, report: CallReport | undefined): void {
   const resolve = waiters.get(id);
+  if (resolve === undefined) {
+    // It is no call's.
+    providers?.take(value);
+    return;
+  }
   waiters.delete(id);
   if (waiters.size === 0) {
     here().unref();
   }
-  resolve?.({ failure, value, report });
+  resolve({ failure, value, report });
 }
 
 const CANCELLED = 14;
 
 function reasonOf(failure: Failure, signal: AbortSignal | undefined): unknown {
+  if (failure.provider !== undefined) {
+    return providers?.thrownBy(failure.provider);
+  }
   return failure.kind === CANCELLED && signal?.aborted === true ? signal.reason : undefined;
 }
 

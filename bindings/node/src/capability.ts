@@ -1,12 +1,18 @@
 // Capabilities: what calls are allowed by.
 
 import { inspect } from "node:util";
-import { unwrap } from "./calls.js";
+import { here, unwrap, useProviders } from "./calls.js";
 import { argumentError } from "./errors.js";
-import { native, type NativeCapability } from "./native.js";
+import { native, type NativeCapability, type NativeCapabilityRequest } from "./native.js";
 
-/** A capability, or its text (base64url) or bytes. */
-export type CapabilityLike = Capability | string | Uint8Array;
+/** A fixed capability, or its text (base64url) or bytes. */
+export type Token = Capability | string | Uint8Array;
+
+/** Returns a capability that has not expired, or a promise of one. What it throws is the `cause` of its calls' error. */
+export type CapabilityProvider = () => Token | Promise<Token>;
+
+/** A capability, its text or bytes, or a function that is asked for one: see {@link Capability.fromProvider}. */
+export type CapabilityLike = Token | CapabilityProvider;
 
 /** Who may call. It never shows its token, unless {@link Capability.expose} is called. */
 export class Capability {
@@ -17,7 +23,7 @@ export class Capability {
   }
 
   /**
-   * From a token's text (base64url) or bytes.
+   * From a token's text (base64url) or bytes, or from a function, as {@link Capability.fromProvider} does.
    *
    * @throws {@link RonConfigError} where it is not a well-formed token of at most 8 KiB.
    */
@@ -31,7 +37,10 @@ export class Capability {
     if (token instanceof Uint8Array) {
       return new Capability(unwrap(native.NativeCapability.fromBytes(token), Capability.from));
     }
-    throw argumentError("capability", "it is neither a Capability nor a string nor a Uint8Array");
+    if (typeof token === "function") {
+      return Capability.fromProvider(token);
+    }
+    throw argumentError("capability", "it is neither a Capability nor a string, a Uint8Array or a function");
   }
 
   /**
@@ -53,15 +62,30 @@ export class Capability {
   }
 
   /**
+   * A capability from a function, which is asked by the first call that needs one, and again when a gateway says that the
+   * token has expired: once, however many calls wait, each within its own limit. Keep it for all calls: each new one asks
+   * anew.
+   */
+  static fromProvider(provider: CapabilityProvider): Capability {
+    if (typeof provider !== "function") {
+      throw argumentError("provider", "it is not a function");
+    }
+    lastProvider += 1;
+    asked.set(lastProvider, { provider, thrown: undefined });
+    return new Capability(native.NativeCapability.fromProvider(here(), lastProvider));
+  }
+
+  /**
    * The same capability, narrowed by a caveat such as `op=storage.get`, without asking anybody.
    *
-   * @throws {@link RonConfigError} where the caveat is empty, the token would become too long, or it comes from a file.
+   * @throws {@link RonConfigError} where the caveat is empty, the token would become too long, or it comes from a
+   * file or a function.
    */
   attenuate(caveat: string): Capability {
     return new Capability(unwrap(this.#native.attenuate(caveat), this.attenuate));
   }
 
-  /** The token as base64url, of a capability that is not a file's. Keep it out of logs. */
+  /** The token as base64url, of a capability that is not a file's or a function's. Keep it out of logs. */
   expose(): string | undefined {
     return this.#native.expose() ?? undefined;
   }
@@ -81,5 +105,41 @@ export class Capability {
 
   [inspect.custom](): string {
     return this.toString();
+  }
+}
+
+interface Asked {
+  readonly provider: CapabilityProvider;
+  /** What it has thrown last. */
+  thrown: unknown;
+}
+
+/** The functions of this thread by their numbers, until the native part says that nobody asks them any more. */
+const asked = new Map<number, Asked>();
+let lastProvider = 0;
+
+useProviders({
+  take: (value) => {
+    if (typeof value === "number") {
+      asked.delete(value);
+    } else {
+      void answer(value as NativeCapabilityRequest);
+    }
+  },
+  thrownBy: (provider) => asked.get(provider)?.thrown,
+});
+
+async function answer(request: NativeCapabilityRequest): Promise<void> {
+  const who = asked.get(request.provider);
+  try {
+    const fresh = Capability.from((await who?.provider()) as Token);
+    if (!request.answer(Capability.nativeOf(fresh))) {
+      throw argumentError("capability", "the function returned one that is a file's or a function's");
+    }
+  } catch (error) {
+    if (who !== undefined) {
+      who.thrown = error;
+    }
+    request.fail();
   }
 }

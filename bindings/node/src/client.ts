@@ -3,9 +3,9 @@
 import { inspect } from "node:util";
 import { call, unwrap } from "./calls.js";
 import { Capability, type CapabilityLike } from "./capability.js";
-import { argumentError, RonError } from "./errors.js";
+import { argumentError } from "./errors.js";
 import { mailbox, type MailboxOptions, type MailboxMessage } from "./mailbox.js";
-import { Lease, messageOf, type Message, type Receipt } from "./messages.js";
+import { Lease, messageOf, pairsOf, type Message, type Receipt } from "./messages.js";
 import {
   native,
   type CallReport,
@@ -92,6 +92,18 @@ export interface PublishOptions extends MutationOptions {
   expected?: string | undefined;
 }
 
+/** One number of a metric. */
+export interface MetricSample {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+/** What a client has counted: the numbers by their names. */
+export type Metrics = Readonly<Record<string, readonly MetricSample[]>>;
+
+/** How a client connects. */
+export type ConnectOptions = Omit<CallOptions, "capability">;
+
 export interface CloseOptions {
   /** How long to wait for open calls; 10 s by default. */
   timeoutMs?: number | undefined;
@@ -104,8 +116,6 @@ interface Inherited extends ClientOptions {
   readonly [INHERITED]?: Omit<SettingTexts, "options">;
 }
 
-/** An address of which nobody knows the object. */
-const NO_OBJECT = `b3:${"0".repeat(64)}`;
 const CLOSE_TIMEOUT_MS = 10_000;
 const VISIBILITY_MS = 30_000;
 
@@ -168,22 +178,24 @@ export class RonAppSdk {
   }
 
   /**
-   * A client that has reached its gateway: TCP, TLS and HELLO are done, and the gateway has answered a call (the `head` of
-   * an object that is not there). Needs a capability, whatever that allows.
+   * A client that has reached its gateway: TCP, TLS and HELLO are done. Needs no capability.
    *
    * @throws {@link RonTransportError}, {@link RonTlsError} and the others of a gateway that does not answer.
    */
-  static async connect(options: ClientOptions = {}, callOptions: CallOptions = {}): Promise<RonAppSdk> {
+  static async connect(options: ClientOptions = {}, connectOptions: ConnectOptions = {}): Promise<RonAppSdk> {
     const sdk = new RonAppSdk(options);
-    try {
-      await sdk.storageHead(NO_OBJECT, callOptions);
-    } catch (error) {
-      // A refusal is an answer too.
-      if (!(error instanceof RonError && error.status !== undefined)) {
-        throw error;
-      }
-    }
+    await sdk.#connect(connectOptions, RonAppSdk.connect);
     return sdk;
+  }
+
+  /**
+   * Opens a connection and waits for the gateway's HELLO; where one is open, does nothing. Calls connect by themselves: this
+   * is for a program that wants to know early whether the gateway is there.
+   *
+   * @throws {@link RonTransportError}, {@link RonTlsError} and the others of a gateway that does not answer.
+   */
+  connect(options: ConnectOptions = {}): Promise<void> {
+    return this.#connect(options, this.connect);
   }
 
   /**
@@ -365,12 +377,36 @@ export class RonAppSdk {
     return this.#native.stats();
   }
 
+  /**
+   * What the client has counted so far, by the names that {@link RonAppSdk.metricsText} has: for each number its labels and
+   * its value.
+   */
+  metrics(): Metrics {
+    const metrics: Record<string, MetricSample[]> = {};
+    for (const { name, labels, value } of this.#native.metrics()) {
+      (metrics[name] ??= []).push({ labels: pairsOf(labels), value });
+    }
+    return metrics;
+  }
+
+  /** What the client has counted so far, as text for Prometheus. */
+  metricsText(): string {
+    return this.#native.metricsText();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
 
   [inspect.custom](): string {
     return "RonAppSdk {}";
+  }
+
+  #connect(options: ConnectOptions, method: (typeof RonAppSdk)["connect"] | RonAppSdk["connect"]): Promise<void> {
+    return call<undefined>("connect", method, options, (environment, report) => {
+      const timeoutMs = options.timeoutMs === undefined ? undefined : numberOf("timeoutMs", options.timeoutMs);
+      return this.#native.connect(environment, timeoutMs, report);
+    });
   }
 
   #call<Value>(

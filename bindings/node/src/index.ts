@@ -1,13 +1,16 @@
 // What the package offers.
 
-export { Capability, type CapabilityLike } from "./capability.js";
+export { Capability, type CapabilityLike, type CapabilityProvider, type Token } from "./capability.js";
 export {
   RonAppSdk,
   type ByteRange,
   type CallOptions,
   type ClientOptions,
   type CloseOptions,
+  type ConnectOptions,
   type EdgeGetOptions,
+  type MetricSample,
+  type Metrics,
   type MutationOptions,
   type NackOptions,
   type ObjectInfo,

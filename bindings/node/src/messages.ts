@@ -64,13 +64,22 @@ export interface Receipt {
   readonly duplicate: boolean;
 }
 
+/** @internal Names and values as properties of an object's own, also where one is called `__proto__`. */
+export function pairsOf(pairs: readonly string[]): Record<string, string> {
+  const entries: [string, string][] = [];
+  for (let index = 0; index < pairs.length; index += 2) {
+    entries.push([pairs[index] ?? "", pairs[index + 1] ?? ""]);
+  }
+  return Object.fromEntries(entries);
+}
+
 /** @internal */
 export function messageOf(fields: NativeMessage): Message {
   return {
     topic: fields.topic,
     id: fields.id,
     body: fields.body,
-    attributes: fields.attributes,
+    attributes: pairsOf(fields.attributes),
     attempt: fields.attempt,
     sentAt: new Date(fields.sentAtMs),
     dead: fields.dead,

@@ -13,6 +13,8 @@ export interface Failure {
   readonly retryAfterMs?: number;
   readonly gaveUp?: "deadline" | "attempts" | "budget" | "other";
   readonly causes: readonly string[];
+  /** The number of the function that has thrown, where one has. */
+  readonly provider?: number;
 }
 
 /** How a call went. */
@@ -41,7 +43,8 @@ export interface LeaseFields {
 
 export interface NativeMessage extends LeaseFields {
   readonly attempt: number;
-  readonly attributes: Readonly<Record<string, string>>;
+  /** Names and values, one after the other. */
+  readonly attributes: readonly string[];
   readonly body: Buffer;
   readonly sentAtMs: number;
   readonly dead?: { readonly reason: string; readonly deliveries: number };
@@ -61,6 +64,13 @@ export interface NativeEnvironment {
 export interface NativeCapability {
   attenuate(caveat: string): NativeCapability | Failure;
   expose(): string | null;
+}
+
+export interface NativeCapabilityRequest {
+  /** The number of the function to ask. */
+  readonly provider: number;
+  answer(capability: NativeCapability): boolean;
+  fail(): void;
 }
 
 type Call<Arguments extends unknown[]> = (
@@ -94,8 +104,11 @@ export interface NativeClient {
   mailboxExtend: Call<[lease: LeaseFields, visibilityMs: number]>;
   indexResolve: Call<[name: string]>;
   indexPublish: Call<[name: string, address: string, expected: string | undefined]>;
+  connect(environment: NativeEnvironment, timeoutMs: number | undefined, report: boolean): Started;
   close(environment: NativeEnvironment, limitMs: number): Started;
   stats(): ClientStats;
+  metricsText(): string;
+  metrics(): { name: string; labels: string[]; value: number }[];
 }
 
 /** What a client has at the moment. */
@@ -117,6 +130,7 @@ export interface Native {
     fromBase64Url(text: string): NativeCapability | Failure;
     fromBytes(bytes: Uint8Array): NativeCapability | Failure;
     fromFile(path: string): NativeCapability;
+    fromProvider(environment: NativeEnvironment, number: number): NativeCapability;
   };
   NativeClient: {
     create(settings: SettingTexts): NativeClient | Failure;

@@ -9,6 +9,8 @@ import {
   Capability,
   Lease,
   RonAppSdk,
+  RonCancelledError,
+  RonConfigError,
   RonConflictError,
   RonNotFoundError,
   RonRangeNotSatisfiableError,
@@ -114,6 +116,15 @@ test("a message goes through its life", async () => {
   assert.deepEqual(await sdk.mailboxReceive(topic), []);
 });
 
+test("an attribute may have any name that the rule allows", async () => {
+  await using sdk = its.gateway.client();
+  const topic = unique("topic");
+  const attributes = Object.fromEntries([["__proto__", "a"], ["constructor", "b"], ["1", "c"]]);
+  await sdk.mailboxSend(topic, "hello", { attributes });
+  const [message] = await sdk.mailboxReceive(topic, { waitMs: 1_000 });
+  assert.deepEqual(Object.entries(message?.attributes ?? {}).sort(), Object.entries(attributes).sort());
+});
+
 test("a message under the same key is sent once", async () => {
   await using sdk = its.gateway.client();
   const [topic, idempotencyKey] = [unique("topic"), unique("key")];
@@ -158,6 +169,34 @@ test("a client connects without a call's capability, and says what it has", asyn
   });
   await sdk.storagePut("x");
   assert.equal(sdk.stats().connections, 1);
+});
+
+test("a client that connects has reached its gateway, without a capability", async () => {
+  const { gatewayAddr, tls } = its.gateway.options as { gatewayAddr: string; tls: { ca: string } };
+  let report: CallReport | undefined;
+  await using sdk = await RonAppSdk.connect({ gatewayAddr, tls }, { onReport: (given) => (report = given) });
+  assert.deepEqual([sdk.stats().connections, sdk.stats().openStreams], [1, 0]);
+  assert.deepEqual([report?.attempts, report?.executed], [1, "no"]);
+  await sdk.connect({ timeoutMs: 1_000 });
+  assert.equal(sdk.stats().connections, 1);
+  await assert.rejects(sdk.connect({ signal: AbortSignal.abort() }), RonCancelledError);
+  await assert.rejects(sdk.connect({ timeoutMs: 0 }), RonConfigError);
+});
+
+test("metrics count what was called", async () => {
+  await using sdk = its.gateway.client();
+  assert.equal(sdk.metrics()["sdk_requests_total"], undefined);
+  await sdk.storageGet(await sdk.storagePut("12345"));
+  await assert.rejects(sdk.indexResolve("nobody.knows"), RonNotFoundError);
+  const metrics = sdk.metrics();
+  const requests = (metrics["sdk_requests_total"] ?? []).map(({ labels, value }) => `${Object.values(labels).join(" ")} ${value}`);
+  assert.deepEqual(requests.sort(), ["index.resolve NotFound 404 1", "storage.get ok 200 1", "storage.put ok 200 1"]);
+  assert.deepEqual(metrics["sdk_storage_put_bytes_total"], [{ labels: {}, value: 5 }]);
+  const text = sdk.metricsText();
+  assert.match(text, /^sdk_requests_total\{endpoint="storage\.put",outcome="ok",code="200"\} 1$/m);
+  // The data has every number of the text.
+  const lines = text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+  assert.equal(lines.length, Object.values(metrics).flat().length);
 });
 
 test("a client of the environment calls with its capability", async () => {

@@ -1,9 +1,14 @@
 //! Capabilities: tokens, and providers of fresh ones.
 
+use crate::completions::{Outcome, Value};
+use crate::environment::Environment;
 use crate::failure::Failure;
 use napi::bindgen_prelude::Either;
 use napi_derive::napi;
-use ron_app_sdk::{Capability, CapabilitySource};
+use ron_app_sdk::completion::CompletionQueue;
+use ron_app_sdk::{Capability, CapabilityRequest, CapabilitySource};
+use std::error::Error;
+use std::fmt;
 use zeroize::Zeroizing;
 
 /// Where calls take their capability from.
@@ -50,6 +55,19 @@ impl NativeCapability {
         }
     }
 
+    /// From a function of JavaScript's, which it knows by this number and asks when it is told to.
+    #[napi]
+    pub fn from_provider(environment: &Environment, number: u32) -> Self {
+        let provider = Provider {
+            number,
+            queue: environment.queue().clone(),
+        };
+        Self {
+            source: CapabilitySource::asking(move |request| provider.ask(request)),
+            token: None,
+        }
+    }
+
     /// The same token, narrowed by a caveat.
     #[napi]
     pub fn attenuate(&self, caveat: String) -> Either<NativeCapability, Failure> {
@@ -71,3 +89,79 @@ impl NativeCapability {
         Some(token.expose_base64url().as_str().to_owned())
     }
 }
+
+/// A function of JavaScript's, until nobody can ask it any more.
+struct Provider {
+    number: u32,
+    queue: CompletionQueue<Outcome>,
+}
+
+impl Provider {
+    /// Has JavaScript ask it. Where that is at its end, nobody answers.
+    fn ask(&self, request: CapabilityRequest) {
+        self.tell(Value::Asked(NativeCapabilityRequest {
+            provider: self.number,
+            request: Some(request),
+        }));
+    }
+
+    fn tell(&self, value: Value) {
+        let outcome = Outcome {
+            value,
+            report: None,
+        };
+        drop(self.queue.submit(async move { Ok(outcome) }));
+    }
+}
+
+impl Drop for Provider {
+    fn drop(&mut self) {
+        self.tell(Value::Forgotten(self.number));
+    }
+}
+
+/// A question for a fresh capability.
+#[napi]
+pub struct NativeCapabilityRequest {
+    provider: u32,
+    request: Option<CapabilityRequest>,
+}
+
+#[napi]
+impl NativeCapabilityRequest {
+    /// The number of the function to ask.
+    #[napi(getter)]
+    pub fn provider(&self) -> u32 {
+        self.provider
+    }
+
+    /// With a fixed token. Whether it is one.
+    #[napi]
+    pub fn answer(&mut self, capability: &NativeCapability) -> bool {
+        let (Some(token), Some(request)) = (&capability.token, self.request.take()) else {
+            return false;
+        };
+        request.answer(Ok(token.clone()));
+        true
+    }
+
+    /// It has thrown something, which JavaScript keeps.
+    #[napi]
+    pub fn fail(&mut self) {
+        if let Some(request) = self.request.take() {
+            request.answer(Err(Box::new(Thrown(self.provider))));
+        }
+    }
+}
+
+/// A function of JavaScript's has thrown, which knows what.
+#[derive(Debug)]
+pub(crate) struct Thrown(pub(crate) u32);
+
+impl fmt::Display for Thrown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the function has thrown")
+    }
+}
+
+impl Error for Thrown {}

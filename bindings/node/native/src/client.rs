@@ -91,6 +91,17 @@ pub struct Stats {
     pub cached_bytes: f64,
 }
 
+/// One number that the client has counted.
+#[napi(object, object_from_js = false)]
+pub struct MetricFields {
+    /// Its name.
+    pub name: String,
+    /// The names and values of its labels, one after the other.
+    pub labels: Vec<String>,
+    /// The number.
+    pub value: f64,
+}
+
 /// A message's lease.
 #[napi(object, object_to_js = false)]
 pub struct LeaseFields {
@@ -383,6 +394,24 @@ impl NativeClient {
         }))
     }
 
+    /// Connects, or finds that it is connected.
+    #[napi]
+    pub fn connect(
+        &self,
+        environment: &Environment,
+        timeout_ms: Option<f64>,
+        report: bool,
+    ) -> Started {
+        let sdk = self.sdk.clone();
+        let limit = timeout_ms.map(|limit| millis("timeoutMs", limit));
+        either(limit.transpose().and_then(|limit| {
+            environment.submit(async move {
+                let how = sdk.connect(limit).await?;
+                Ok(outcome(Value::Nothing, how, report))
+            })
+        }))
+    }
+
     /// Closes the client. The completion's value is how many calls were cut off.
     #[napi]
     pub fn close(&self, environment: &Environment, limit_ms: f64) -> Started {
@@ -397,6 +426,28 @@ impl NativeClient {
                 })
             })
         }))
+    }
+
+    /// What the client has counted so far, as text for Prometheus.
+    #[napi]
+    pub fn metrics_text(&self) -> String {
+        self.sdk.metrics().prometheus()
+    }
+
+    /// What the client has counted so far, number by number.
+    #[napi]
+    pub fn metrics(&self) -> Vec<MetricFields> {
+        let samples = self.sdk.metrics().snapshot().samples();
+        let fields = samples.into_iter().map(|sample| MetricFields {
+            name: sample.name,
+            labels: sample
+                .labels
+                .into_iter()
+                .flat_map(|(name, value)| [name.to_owned(), value])
+                .collect(),
+            value: sample.value,
+        });
+        fields.collect()
     }
 
     /// What the client has at the moment.

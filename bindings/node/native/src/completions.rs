@@ -1,6 +1,7 @@
 //! What calls end with, on its way to JavaScript.
 
 use crate::bodies::buffer;
+use crate::capability::NativeCapabilityRequest;
 use crate::failure::{executed, Failure};
 use bytes::Bytes;
 use napi::bindgen_prelude::{Array, Object};
@@ -19,6 +20,10 @@ pub(crate) enum Value {
     Info(ObjectInfo),
     Receipt(Receipt),
     Messages(Vec<Message>),
+    /// No call's: a function is to be asked for a capability.
+    Asked(NativeCapabilityRequest),
+    /// No call's: nobody asks the function with this number any more.
+    Forgotten(u32),
 }
 
 /// A call's result, and how it went.
@@ -57,7 +62,8 @@ pub(crate) fn flatten(
 fn insert(env: &Env, array: &mut Array<'_>, value: Value) -> napi::Result<()> {
     match value {
         Value::Nothing => array.insert(()),
-        Value::Number(number) => array.insert(number),
+        Value::Number(number) | Value::Forgotten(number) => array.insert(number),
+        Value::Asked(request) => array.insert(request),
         Value::Address(address) => array.insert(address.to_string()),
         Value::Bytes(bytes) => array.insert(buffer(env, bytes)?),
         Value::Range(range) => array.insert(range_object(env, range)?),
@@ -106,9 +112,11 @@ fn receipt_object<'env>(env: &'env Env, receipt: Receipt) -> napi::Result<Object
 }
 
 fn message_object<'env>(env: &'env Env, message: Message) -> napi::Result<Object<'env>> {
-    let mut attributes = Object::new(env)?;
+    // Names and values, one after the other: an object's property `__proto__` is none of its own.
+    let mut attributes = env.create_array(0)?;
     for (name, value) in message.attributes.iter() {
-        attributes.set(name, value)?;
+        attributes.insert(name)?;
+        attributes.insert(value)?;
     }
     let mut object = Object::new(env)?;
     object.set("topic", message.lease.topic().as_str())?;

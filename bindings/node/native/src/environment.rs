@@ -77,6 +77,10 @@ impl Environment {
 }
 
 impl Environment {
+    pub(crate) fn queue(&self) -> &CompletionQueue<Outcome> {
+        &self.queue
+    }
+
     /// Starts a call, and returns its number.
     pub(crate) fn submit(
         &self,

@@ -1,5 +1,6 @@
 //! Errors as numbers and fields: the classes are made in TypeScript.
 
+use crate::capability::Thrown;
 use napi_derive::napi;
 use ron_app_sdk::{ErrorKind, Executed, GaveUp, SdkError};
 use std::error::Error;
@@ -24,6 +25,8 @@ pub struct Failure {
     pub gave_up: Option<&'static str>,
     /// The texts of the errors behind this one, the nearest first.
     pub causes: Vec<String>,
+    /// The number of the function that has thrown, where one has.
+    pub provider: Option<u32>,
 }
 
 impl Failure {
@@ -38,6 +41,7 @@ impl Failure {
             retry_after_ms: None,
             gave_up: None,
             causes: Vec::new(),
+            provider: None,
         }
     }
 
@@ -49,10 +53,11 @@ impl Failure {
 
 impl From<SdkError> for Failure {
     fn from(error: SdkError) -> Self {
-        let mut causes = Vec::new();
+        let (mut causes, mut provider) = (Vec::new(), None);
         let mut source = error.source();
         while let Some(cause) = source {
             causes.push(cause.to_string());
+            provider = provider.or(cause.downcast_ref().map(|Thrown(number)| *number));
             source = cause.source();
         }
         Self {
@@ -66,6 +71,7 @@ impl From<SdkError> for Failure {
                 .map(|after| after.as_secs_f64() * 1000.0),
             gave_up: error.gave_up().map(gave_up),
             causes,
+            provider,
         }
     }
 }
