@@ -5,7 +5,9 @@ use crate::arguments::{expected, idempotency_key, mail, name, receive, Payload, 
 use crate::blocking::CLOSE;
 use crate::capability::Source;
 use crate::error::{exception, invalid};
+use crate::logs;
 use crate::mailbox::LeaseOf;
+use crate::metrics;
 use crate::queue::{CompletionQueue, Output};
 use crate::settings::Settings;
 use crate::values::ClientStats;
@@ -75,6 +77,7 @@ impl AsyncClient {
         settings: Settings,
         is_reporting: bool,
     ) -> PyResult<Self> {
+        logs::client_made(py);
         let Settings { config, capability } = settings;
         let gateway_addr = config.gateway_addr.clone();
         // It waits for nothing.
@@ -404,6 +407,14 @@ impl AsyncClient {
 
     fn stats(&self) -> ClientStats {
         self.client.stats().into()
+    }
+
+    fn metrics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        metrics::dictionary(py, self.client.metrics())
+    }
+
+    fn metrics_text(&self, py: Python<'_>) -> String {
+        py.detach(|| self.client.metrics().prometheus())
     }
 
     fn __repr__(&self) -> String {

@@ -4,7 +4,9 @@ use crate::arguments::{expected, idempotency_key, mail, name, receive, Payload, 
 use crate::body::Body;
 use crate::capability::Source;
 use crate::error::exception;
+use crate::logs;
 use crate::mailbox::{LeaseOf, Message, Receipt};
+use crate::metrics;
 use crate::settings::Settings;
 use crate::signals::blocking;
 use crate::values::{CallReport, ClientStats, ObjectInfo, UnverifiedRange};
@@ -42,6 +44,7 @@ impl RonAppSdk {
         settings: Settings,
         on_report: Option<Py<PyAny>>,
     ) -> PyResult<Self> {
+        logs::client_made(py);
         let Settings { config, capability } = settings;
         let gateway_addr = config.gateway_addr.clone();
         match Client::new(config) {
@@ -373,6 +376,16 @@ impl RonAppSdk {
     /// What the client has at the moment.
     fn stats(&self) -> ClientStats {
         self.client.stats().into()
+    }
+
+    /// What the client has counted so far, by the names of the text: for each number its labels and its value.
+    fn metrics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        metrics::dictionary(py, self.client.metrics())
+    }
+
+    /// What the client has counted so far, as text for Prometheus.
+    fn metrics_text(&self, py: Python<'_>) -> String {
+        py.detach(|| self.client.metrics().prometheus())
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

@@ -12,7 +12,9 @@ mod capability;
 #[cfg(feature = "echo")]
 mod echo;
 mod error;
+mod logs;
 mod mailbox;
+mod metrics;
 mod queue;
 mod settings;
 mod signals;
@@ -54,6 +56,7 @@ mod _native {
         body::Body,
         capability::{Capability, CapabilityFile, CapabilityProvider, CapabilityRequest},
         error::error_kinds,
+        logs::flush_logs,
         mailbox::{DeadLetter, Lease, Message, Receipt},
         queue::CompletionQueue,
         settings::{setting_names, setting_texts},

@@ -4,6 +4,7 @@
 use crate::body::Body;
 use crate::capability::CapabilityRequest;
 use crate::error::exception;
+use crate::logs;
 use crate::mailbox::{Message, Receipt};
 use crate::values::{CallReport, ObjectInfo, UnverifiedRange};
 use pyo3::prelude::*;
@@ -149,6 +150,7 @@ impl CompletionQueue {
             .0
             .take(usize::MAX)
             .map_err(|error| exception(py, &error))?;
+        logs::calls_ended(py);
         let ended = ended.into_iter().map(|completion| {
             let id = completion.id.number();
             match completion.result {

@@ -8,6 +8,7 @@ use ron_app_sdk::SdkError;
 use std::cell::{Cell, RefCell};
 
 use crate::error::exception;
+use crate::logs;
 
 thread_local! {
     /// Whether this is the thread that runs signal handlers; `None` until it was asked.
@@ -26,6 +27,7 @@ pub(crate) fn blocking<T: Send>(
     } else {
         py.detach(call)
     };
+    logs::calls_ended(py);
     match result {
         Ok(value) => Ok(value),
         Err(error) => Err(RAISED.take().unwrap_or_else(|| exception(py, &error))),
@@ -51,6 +53,7 @@ fn has_raised() -> bool {
 #[pyfunction]
 pub(crate) fn forget_main_thread() {
     IS_MAIN.set(None);
+    logs::forget();
 }
 
 fn is_main_thread(py: Python<'_>) -> PyResult<bool> {

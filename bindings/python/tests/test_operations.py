@@ -52,7 +52,11 @@ def public(client: type) -> set[str]:
 
 
 def test_both_clients_have_the_same_methods_with_the_same_arguments() -> None:
-    assert public(RonAppSdk) == public(AsyncRonAppSdk) == {*OPERATIONS, "from_env", "connect", "close", "stats"}
+    assert (
+        public(RonAppSdk)
+        == public(AsyncRonAppSdk)
+        == {*OPERATIONS, "from_env", "connect", "close", "stats", "metrics", "metrics_text"}
+    )
     for name in [*OPERATIONS, "from_env", "close", "stats"]:
         ours, theirs = (
             [
@@ -183,6 +187,32 @@ def test_stats_count_and_close_ends(sdk: Any) -> None:
     assert "connections=1" in repr(stats)
     assert sdk.close() == 0
     assert sdk.stats().connections == 0
+
+
+def test_metrics_count_what_was_called(sdk: Any) -> None:
+    assert sdk.metrics_text().endswith("# EOF\n")
+    assert "sdk_requests_total" not in sdk.metrics()
+    address = sdk.storage_put(b"12345")
+    sdk.storage_get(address)
+    with pytest.raises(NotFoundError):
+        sdk.index_resolve("nobody.knows")
+    metrics = sdk.metrics()
+    requests = {
+        (s["labels"]["endpoint"], s["labels"]["outcome"], s["labels"]["code"]): s["value"]
+        for s in metrics["sdk_requests_total"]
+    }
+    assert requests == {
+        ("storage.put", "ok", "200"): 1,
+        ("storage.get", "ok", "200"): 1,
+        ("index.resolve", "NotFound", "404"): 1,
+    }
+    assert metrics["sdk_storage_put_bytes_total"] == [{"labels": {}, "value": 5}]
+    assert sum(sample["value"] for sample in metrics["sdk_request_latency_seconds_count"]) == 3
+    text = sdk.metrics_text()
+    assert 'sdk_requests_total{endpoint="storage.put",outcome="ok",code="200"} 1' in text
+    # The dictionary has every number of the text.
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    assert len(lines) == sum(map(len, metrics.values()))
 
 
 def test_connecting_is_hello_and_no_call(make: Make, ron_gateway: Gateway) -> None:

@@ -25,6 +25,7 @@ from ._native import (
     UnverifiedRange,
     __version__,
     address_of,
+    flush_logs,
     forget_main_thread,
 )
 from .errors import (
@@ -57,6 +58,7 @@ from .errors import (
     TransportError,
     UnknownError,
 )
+from .metrics import MetricSample
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -88,6 +90,7 @@ __all__ = [
     "InternalError",
     "Lease",
     "Message",
+    "MetricSample",
     "NotFoundError",
     "OapViolationError",
     "ObjectInfo",
@@ -109,6 +112,7 @@ __all__ = [
     "UnverifiedRange",
     "__version__",
     "address_of",
+    "flush_logs",
 ]
 
 if hasattr(os, "register_at_fork"):

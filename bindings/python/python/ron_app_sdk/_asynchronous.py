@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from ._native import Body, ObjectInfo, Receipt, UnverifiedRange
+    from .metrics import MetricSample
     from .settings import Settings
 
 _Source = (
@@ -292,6 +293,14 @@ class AsyncRonAppSdk:
     def stats(self) -> ClientStats:
         """What the client has at the moment."""
         return self._client.stats()
+
+    def metrics(self) -> dict[str, list[MetricSample]]:
+        """What the client has counted so far, by the names of the text: for each number its labels and its value."""
+        return self._client.metrics()
+
+    def metrics_text(self) -> str:
+        """What the client has counted so far, as text for Prometheus."""
+        return self._client.metrics_text()
 
     async def __aenter__(self) -> Self:
         return self
