@@ -36,6 +36,11 @@ if command -v prometheus >/dev/null && command -v promtool >/dev/null; then
 else
     not_run 'Prometheus' 'prometheus or promtool'
 fi
+if command -v tor >/dev/null; then
+    stage 'a real Tor' cargo test --quiet --locked -p ron-app-sdk --test tor_daemon -- --ignored
+else
+    not_run 'a real Tor' tor
+fi
 stage 'a million calls' cargo test --quiet --release --locked -p ron-history --test self_test -- --ignored
 stage 'a million calls from Python' scripts/python.sh leaks
 stage 'memory of Node' scripts/node.sh memory

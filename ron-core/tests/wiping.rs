@@ -1,4 +1,4 @@
-//! Capabilities and idempotency keys leave nothing in a process's memory once they are dropped.
+//! Capabilities, idempotency keys and a proxy's password leave nothing in a process's memory once they are dropped.
 //!
 //! A process of its own gets a token in a file and a key, makes calls, and then looks through its memory. It
 //! knows what to look for in a masked form only, so that it does not find its own question.
@@ -7,9 +7,13 @@
 
 mod support;
 
+use base64::engine::general_purpose::STANDARD;
+use base64::Engine as _;
 use ron_app_sdk::{
     blocking, Capability, CapabilitySource, IdemKey, RonAppSdk, SdkConfig, TlsConfig,
 };
+use ron_fault_proxy::ForwardProxy;
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Write;
 use std::os::unix::fs::FileExt;
@@ -23,6 +27,8 @@ const LIMIT: Duration = Duration::from_secs(5);
 /// Set for the process that looks.
 const CHILD: &str = "RON_TEST_WIPING";
 const MASK: u8 = 0x5a;
+/// Of the proxy.
+const USER: &str = "wiped";
 /// Enough to be no coincidence.
 const NEEDLE: usize = 20;
 
@@ -61,10 +67,16 @@ fn nothing_of_a_capability_or_a_key_stays_in_memory() {
     let key = IdemKey::random().unwrap();
     // The end of the token is its signature, which nobody but its holder has.
     let raw = token.expose();
+    let proxy = ForwardProxy::start(gateway.gateway.address()).unwrap();
+    let password = hex(&raw[raw.len() - NEEDLE / 2..]);
+    // Longer by a multiple of three bytes, so that it is the end of the text that HTTP has of both.
+    let basic = STANDARD.encode(format!("{USER}:{password}"));
     let secrets = [
         &raw[raw.len() - NEEDLE..],
         &text.as_bytes()[text.len() - NEEDLE..],
         key.expose().as_bytes(),
+        password.as_bytes(),
+        &basic.as_bytes()[basic.len() - NEEDLE..],
     ];
     let output = Command::new(std::env::current_exe().unwrap())
         .args([
@@ -76,6 +88,7 @@ fn nothing_of_a_capability_or_a_key_stays_in_memory() {
         .env("RON_SDK_GATEWAY_ADDR", &config.gateway_addr)
         .env("RON_SDK_TLS_CA", config.tls.ca.unwrap())
         .env("RON_TEST_WIPING_FILE", &path)
+        .env("RON_TEST_WIPING_PROXY", proxy.address().to_string())
         .stdin(Stdio::null())
         .output()
         .unwrap();
@@ -84,7 +97,10 @@ fn nothing_of_a_capability_or_a_key_stays_in_memory() {
     assert!(output.status.success(), "{text}\n{errors}");
     assert!(text.contains("1 passed"), "{text}");
     let puts = gateway.gateway.metrics().calls("storage", "put", 200);
-    assert_eq!(puts, 6);
+    assert_eq!(puts, 10);
+    let users = proxy.asked().into_iter().map(|asked| asked.credentials);
+    let expected = Some((USER.to_owned(), password));
+    assert_eq!(users.collect::<Vec<_>>(), vec![expected; 4]);
 }
 
 /// What the process of its own does.
@@ -115,14 +131,40 @@ fn look() {
         // The search finds what is there: without this, finding nothing would say nothing.
         assert!(copies(&needles[0]) >= 1, "the capability is alive");
         assert!(copies(&needles[2]) >= 1, "the key is alive");
+        for scheme in ["http", "socks5h"] {
+            let config = through_proxy(&config, scheme, &needles[3]);
+            assert!(copies(&needles[3]) >= 1, "the password is alive");
+            put_through(&config, &capability);
+        }
         drop((held, source));
     }
     let found: Vec<usize> = needles.iter().map(|needle| copies(needle)).collect();
     assert_eq!(
-        found,
-        [0, 0, 0],
-        "copies of the token, of its text, and of the key"
+        found, [0; 5],
+        "copies of the token, of its text, of the key, and of the password and its text"
     );
+}
+
+fn through_proxy(config: &SdkConfig, scheme: &str, password: &[u8]) -> SdkConfig {
+    let place = std::env::var("RON_TEST_WIPING_PROXY").unwrap();
+    let mut text = Zeroizing::new(String::with_capacity(200));
+    write!(text, "{scheme}://{USER}:").unwrap();
+    text.extend(password.iter().map(|byte| char::from(byte ^ MASK)));
+    write!(text, "@{place}").unwrap();
+    let mut config = config.clone();
+    config.set("proxy", &text).unwrap();
+    config
+}
+
+fn put_through(config: &SdkConfig, capability: &Capability) {
+    let blocking = blocking::RonAppSdk::new(config.clone()).unwrap();
+    let put = blocking.storage_put(capability, &bytes(10), LIMIT, None);
+    put.unwrap();
+    block_on(async {
+        let sdk = RonAppSdk::new(config.clone()).await.unwrap();
+        let put = sdk.storage_put(capability, bytes(10).into(), LIMIT, None);
+        put.await.unwrap();
+    });
 }
 
 fn calls(
