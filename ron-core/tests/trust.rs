@@ -64,7 +64,7 @@ fn an_unusable_ca_file_is_named() {
     let config = SdkConfig {
         tls: TlsConfig {
             ca: Some(path.clone()),
-            pin: None,
+            ..TlsConfig::default()
         },
         ..SdkConfig::default()
     };
@@ -121,8 +121,8 @@ fn a_pin_replaces_every_authority() {
     let gateway = runtime.block_on(started).unwrap();
     let pinned = |pin| SdkConfig {
         tls: TlsConfig {
-            ca: None,
             pin: Some(pin),
+            ..TlsConfig::default()
         },
         ..trust.config(gateway.address())
     };

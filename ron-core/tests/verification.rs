@@ -89,8 +89,15 @@ fn no_public_item_and_no_setting_says_that_it_weakens_anything() {
 #[test]
 fn the_settings_of_trust_are_an_authority_more_or_one_key() {
     let SdkConfig { tls, .. } = SdkConfig::default();
-    let TlsConfig { ca, pin } = tls;
+    let TlsConfig {
+        ca,
+        pin,
+        // What a gateway trusts the client by, and nothing else.
+        client_cert,
+        client_key,
+    } = tls;
     assert_eq!((ca, pin), (None, None));
+    assert_eq!((client_cert, client_key), (None, None));
     let variables = sources()
         .into_iter()
         .flat_map(|(_, source)| {
@@ -104,6 +111,8 @@ fn the_settings_of_trust_are_an_authority_more_or_one_key() {
     let expected = [
         "RON_SDK_CACHE_VERIFY_PUTS",
         "RON_SDK_TLS_CA",
+        "RON_SDK_TLS_CLIENT_CERT",
+        "RON_SDK_TLS_CLIENT_KEY",
         "RON_SDK_TLS_PIN",
     ];
     assert_eq!(variables.into_iter().collect::<Vec<_>>(), expected);

@@ -115,7 +115,7 @@ fn look() {
         gateway_addr: std::env::var("RON_SDK_GATEWAY_ADDR").unwrap(),
         tls: TlsConfig {
             ca: std::env::var_os("RON_SDK_TLS_CA").map(PathBuf::from),
-            pin: None,
+            ..TlsConfig::default()
         },
         ..SdkConfig::default()
     };

@@ -26,6 +26,10 @@ export interface Settings {
     ca?: string;
     /** `sha256:` and the hash of the gateway's public key. Not together with `ca`. */
     pin?: string;
+    /** A PEM file with the client's own certificate, for a gateway that asks for one. Together with `clientKey`. */
+    clientCert?: string;
+    /** A PEM file with that certificate's private key. */
+    clientKey?: string;
   };
   /**
    * The proxy that connections go through: `http://`, `socks5://` (names are looked up here) or `socks5h://` (by the
@@ -84,6 +88,8 @@ export const SETTINGS: Readonly<Record<SettingPath, string>> = {
   "timeouts.writeMs": "timeouts.write_ms",
   "tls.ca": "tls.ca",
   "tls.pin": "tls.pin",
+  "tls.clientCert": "tls.client_cert",
+  "tls.clientKey": "tls.client_key",
   proxy: "proxy",
   "tor.socksAddr": "tor.socks_addr",
   "pool.max": "pool.max",

@@ -23,7 +23,7 @@ const EVERY: Required<Settings> = {
   fallbackAddrs: ["https://b", "https://c:1"],
   overallTimeoutMs: 1_000,
   timeouts: { connectMs: 100, readMs: 200, writeMs: 300 },
-  tls: { ca: "/ca.pem" },
+  tls: { ca: "/ca.pem", clientCert: "/client.pem", clientKey: "/client.key" },
   proxy: "socks5h://user:password@proxy.example:1080",
   tor: { socksAddr: "[::1]:9150" },
   pool: { max: 2 },
@@ -66,6 +66,8 @@ const WRONG: Readonly<Record<string, readonly [wrong: unknown, shown: string, al
   "timeouts.writeMs": ["soon", "soon", "10 to 600000"],
   "tls.ca": ["", '""', "a path"],
   "tls.pin": ["sha256:12", "sha256:12", "64 hexadecimal digits"],
+  "tls.clientCert": ["", '""', "a path"],
+  "tls.clientKey": ["", '""', "a path"],
   proxy: ["user:password", "not shown here", "begins with http://, socks5:// or socks5h://"],
   "tor.socksAddr": ["192.0.2.1:9050", "192.0.2.1:9050", "a port of this machine"],
   "pool.max": [17, "17", "1 to 16"],
@@ -100,6 +102,7 @@ test("options that there are not, or that do not fit together, are refused", () 
   for (const [wrong, message] of [
     [{ pool: { most: 1 } }, /pool\.most: no such setting; there are gatewayAddr, /],
     [{ tls: { ca: "a", pin: `sha256:${"ab".repeat(32)}` } }, /tls\.pin/],
+    [{ tls: { clientKey: "client.key" } }, /tls\.client_cert: not set/],
     [{ proxy: "http://proxy:1", transport: "tor" }, /proxy: Tor is the proxy/],
     [{ backoff: { baseMs: 20_000 } }, /backoff\.base: 20s is not from/],
   ] as const) {

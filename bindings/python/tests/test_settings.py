@@ -28,6 +28,8 @@ VALUES: dict[str, list[Any]] = {
     "timeouts_write_ms": [300],
     "tls_ca": ["/etc/ca.pem", Path("/etc/ca.pem")],
     "tls_pin": ["sha256:" + "ab" * 32],
+    "tls_client_cert": ["/etc/client.pem", Path("/etc/client.pem")],
+    "tls_client_key": ["/etc/client.key", Path("/etc/client.key")],
     "proxy": ["http://proxy.example:3128", "socks5h://user:password@127.0.0.1:1080"],
     "tor_socks_addr": ["[::1]:9150"],
     "pool_max": [2],
@@ -44,12 +46,19 @@ VALUES: dict[str, list[Any]] = {
 }
 
 
+# What does not go without another one.
+TOGETHER_WITH: dict[str, dict[str, Any]] = {
+    "tls_client_cert": {"tls_client_key": "/etc/client.key"},
+    "tls_client_key": {"tls_client_cert": "/etc/client.pem"},
+}
+
+
 @pytest.mark.parametrize("client", CLIENTS)
 def test_every_setting_takes_what_its_type_says(client: Any) -> None:
     assert list(VALUES) == list(Settings.__annotations__)
     for keyword, values in VALUES.items():
         for value in values:
-            client(**{keyword: value})
+            client(**{keyword: value, **TOGETHER_WITH.get(keyword, {})})
     assert repr(client(gateway_addr="https://a")) == f"{client.__name__}(gateway_addr='https://a')"
 
 
@@ -76,6 +85,8 @@ WRONG: dict[str, tuple[Any, str, str]] = {
     "timeouts_write_ms": ("soon", "soon", "10 to 600000"),
     "tls_ca": ("", '""', "a path"),
     "tls_pin": ("sha256:12", "sha256:12", "64 hexadecimal digits"),
+    "tls_client_cert": ("", '""', "a path"),
+    "tls_client_key": ("", '""', "a path"),
     "proxy": ("proxy.example:3128", "not shown here", "begins with http://, socks5:// or socks5h://"),
     "tor_socks_addr": ("192.0.2.1:9050", "192.0.2.1:9050", "a port of this machine"),
     "pool_max": (17, "17", "1 to 16"),
@@ -112,6 +123,7 @@ def test_a_wrong_value_is_refused_with_its_keyword_the_value_and_what_is_allowed
         ({"timeout": -1}, "time"),
         ({"timeout": 1, "overall_timeout_ms": 1000}, "timeout"),
         ({"backoff_base_ms": 20000}, "backoff.base"),
+        ({"tls_client_cert": "client.pem"}, "tls.client_key"),
         ({"transport": "tor", "proxy": "http://proxy.example:3128"}, "proxy: Tor"),
         ({"tls_ca": "a", "tls_pin": "sha256:" + "ab" * 32}, "tls.pin"),
     ],

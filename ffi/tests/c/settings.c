@@ -15,6 +15,8 @@ static const char *const all_settings[][4] = {
     {"tls.ca", "/etc/ca.pem", "", "a path"},
     {"tls.pin", "sha256:abababababababababababababababababababababababababababababababab", "sha256:12",
      "sha256: and 64 hexadecimal digits"},
+    {"tls.client_cert", "/etc/client.pem", "", "a path"},
+    {"tls.client_key", "/etc/client.key", "", "a path"},
     {"proxy", "socks5h://proxy.example:1080", "proxy.example", "begins with http://, socks5:// or socks5h://"},
     {"tor.socks_addr", "127.0.0.1:9150", "192.0.2.1:9050", "an IP address and a port of this machine"},
     {"pool.max", "2", "17", "1 to 16"},

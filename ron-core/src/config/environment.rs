@@ -98,6 +98,8 @@ mod tests {
             ("RON_SDK_TIMEOUTS_WRITE_MS", "300"),
             ("RON_SDK_TRANSPORT", "tls"),
             ("RON_SDK_TLS_PIN", &pin),
+            ("RON_SDK_TLS_CLIENT_CERT", "/etc/client.pem"),
+            ("RON_SDK_TLS_CLIENT_KEY", "/etc/client.key"),
             (
                 "RON_SDK_PROXY",
                 "socks5h://user:password@proxy.example:1080",
@@ -131,6 +133,8 @@ mod tests {
                 tls: TlsConfig {
                     ca: None,
                     pin: Some(SpkiPin([0xab; 32])),
+                    client_cert: Some("/etc/client.pem".into()),
+                    client_key: Some("/etc/client.key".into()),
                 },
                 proxy: Some(
                     "socks5h://user:password@proxy.example:1080"

@@ -200,6 +200,8 @@ mod tests {
         write_ms = 300
         [tls]
         ca = '/etc/ca.pem'
+        client_cert = '/etc/client.pem'
+        client_key = '/etc/client.key'
         [pool]
         max = 2
         [backoff]

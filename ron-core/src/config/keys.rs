@@ -36,7 +36,7 @@ pub(super) struct Key {
 }
 
 /// The transport comes first: it decides about defaults, which whatever is set afterwards replaces.
-pub(super) static KEYS: [Key; 22] = [
+pub(super) static KEYS: [Key; 24] = [
     Key {
         name: TRANSPORT,
         value: Value::Other(Other {
@@ -117,21 +117,7 @@ pub(super) static KEYS: [Key; 22] = [
     },
     Key {
         name: "tls.ca",
-        value: Value::Other(Other {
-            kind: SettingKind::Path,
-            rule: "a path",
-            get: |config| {
-                let path = config.tls.ca.as_deref();
-                path.map_or_else(String::new, |path| path.display().to_string())
-            },
-            set: |config, text| {
-                if text.is_empty() {
-                    return Err(is_not(text, "a path"));
-                }
-                config.tls.ca = Some(text.into());
-                Ok(())
-            },
-        }),
+        value: Value::Path(field!(tls.ca)),
         is_live: false,
         description: "A PEM file of authorities that are trusted in addition to the system's. Not together with `tls.pin`.",
     },
@@ -150,6 +136,18 @@ pub(super) static KEYS: [Key; 22] = [
         }),
         is_live: false,
         description: "The gateway's public key. It replaces every authority: only that the peer holds this key counts.",
+    },
+    Key {
+        name: "tls.client_cert",
+        value: Value::Path(field!(tls.client_cert)),
+        is_live: false,
+        description: "A PEM file with the certificate that is shown to a gateway that asks for one, and with those that lead to its authority. Together with `tls.client_key`.",
+    },
+    Key {
+        name: "tls.client_key",
+        value: Value::Path(field!(tls.client_key)),
+        is_live: false,
+        description: "A PEM file with the private key of `tls.client_cert`.",
     },
     Key {
         name: "proxy",
@@ -507,6 +505,8 @@ pub(super) mod tests {
             "sha256:abababababababababababababababababababababababababababababababab",
             &["sha256:12", "none"],
         ),
+        ("tls.client_cert", "/etc/client.pem", &[""]),
+        ("tls.client_key", "/etc/client.key", &[""]),
         (
             "proxy",
             "socks5h://proxy.example:1080",
@@ -544,7 +544,8 @@ pub(super) mod tests {
             assert_ne!(value, setting.default(), "{key}");
             config.set(key, &format!(" {value} ")).unwrap();
             assert_eq!(config.get(key).unwrap(), value);
-            config.validate().unwrap();
+            // A certificate alone is refused.
+            assert_eq!(config.validate().is_ok(), !key.starts_with("tls.client"));
             assert_ne!(config, SdkConfig::default(), "{key}");
             if !setting.default().is_empty() {
                 config.set(key, &setting.default()).unwrap();

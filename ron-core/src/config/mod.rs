@@ -97,7 +97,8 @@ pub struct Timeouts {
     pub write: Duration,
 }
 
-/// Whom to trust. With neither set: the system's roots.
+/// Whom to trust, without `ca` and `pin` the system's roots; and what a gateway trusts the client by. Files are read at
+/// the first connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TlsConfig {
     /// A PEM file of authorities that are trusted in addition to the system's. `RON_SDK_TLS_CA`.
@@ -105,6 +106,11 @@ pub struct TlsConfig {
     /// The gateway's public key. It replaces every root: the certificate's name, dates and issuer no
     /// longer count, only that the peer holds this key. `RON_SDK_TLS_PIN`.
     pub pin: Option<SpkiPin>,
+    /// A PEM file with the client's own certificate, and the certificates between it and its authority, for a gateway
+    /// that asks for one. Together with `client_key`. `RON_SDK_TLS_CLIENT_CERT`.
+    pub client_cert: Option<PathBuf>,
+    /// A PEM file with that certificate's private key. `RON_SDK_TLS_CLIENT_KEY`.
+    pub client_key: Option<PathBuf>,
 }
 
 /// Where Tor is. It counts with [`Transport::Tor`] alone.
@@ -309,6 +315,17 @@ impl SdkConfig {
                 ErrorKind::Config,
                 "tls.pin",
                 "a pin replaces the authorities: set tls.ca or tls.pin, not both",
+            ));
+        }
+        if self.tls.client_cert.is_some() != self.tls.client_key.is_some() {
+            let missing = match self.tls.client_cert {
+                Some(_) => "tls.client_key",
+                None => "tls.client_cert",
+            };
+            return Err(SdkError::invalid(
+                ErrorKind::Config,
+                missing,
+                "not set: a certificate and its key go together",
             ));
         }
         self.check_route()

@@ -3,6 +3,7 @@
 use super::{check_duration, check_number, SdkConfig};
 use crate::error::SdkError;
 use std::fmt::Display;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -57,6 +58,7 @@ pub(super) enum Value {
     Count(Field<u32>, Bounds<u32>),
     Number(Field<f32>, Bounds<f32>),
     Flag(Field<bool>),
+    Path(Field<Option<PathBuf>>),
     Other(Other),
 }
 
@@ -78,6 +80,7 @@ impl Value {
             Self::Size(..) | Self::Count(..) => SettingKind::Whole,
             Self::Number(..) => SettingKind::Number,
             Self::Flag(_) => SettingKind::Flag,
+            Self::Path(_) => SettingKind::Path,
             Self::Other(other) => other.kind,
         }
     }
@@ -90,6 +93,7 @@ impl Value {
             Self::Count(_, (least, most)) => between(least, most),
             Self::Number(_, (least, most)) => between(least, most),
             Self::Flag(_) => "true or false".to_owned(),
+            Self::Path(_) => "a path".to_owned(),
             Self::Other(other) => other.rule.to_owned(),
         }
     }
@@ -113,6 +117,10 @@ impl Value {
             Self::Count(field, _) => (field.get)(config).to_string(),
             Self::Number(field, _) => (field.get)(config).to_string(),
             Self::Flag(field) => (field.get)(config).to_string(),
+            Self::Path(field) => {
+                let path = (field.get)(config).as_ref();
+                path.map_or_else(String::new, |path| path.display().to_string())
+            }
             Self::Other(other) => (other.get)(config),
         }
     }
@@ -134,6 +142,9 @@ impl Value {
                 .and_then(|value| within(value, *bounds))
                 .map(|value| *(field.get_mut)(config) = value),
             Self::Flag(field) => parsed(text).map(|value| *(field.get_mut)(config) = value),
+            Self::Path(field) => Some(text.trim())
+                .filter(|path| !path.is_empty())
+                .map(|path| *(field.get_mut)(config) = Some(path.into())),
             Self::Other(other) => return (other.set)(config, text.trim()),
         };
         is_set.ok_or_else(|| is_not(text, self.rule()))
@@ -146,7 +157,7 @@ impl Value {
             Self::Size(value, bounds) => check_number(field, *(value.get)(config), *bounds),
             Self::Count(value, bounds) => check_number(field, *(value.get)(config), *bounds),
             Self::Number(value, bounds) => check_number(field, *(value.get)(config), *bounds),
-            Self::Flag(_) | Self::Other(_) => Ok(()),
+            Self::Flag(_) | Self::Path(_) | Self::Other(_) => Ok(()),
         }
     }
 }

@@ -256,7 +256,7 @@ mod tests {
                     gateway_addr: format!("https://{}", gateway.address()),
                     tls: TlsConfig {
                         ca: Some(ca),
-                        pin: None,
+                        ..TlsConfig::default()
                     },
                     ..SdkConfig::default()
                 },

@@ -228,6 +228,26 @@ fn encode<E>(
     }
 }
 
+/// Whether the peer has ended the handshake because of the client's certificate (RFC 8446, section 6.2): then it has
+/// not read anything that was sent after that.
+pub(super) fn refuses_client(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::AlertReceived(
+            AlertDescription::CertificateRequired
+                | AlertDescription::BadCertificate
+                | AlertDescription::UnsupportedCertificate
+                | AlertDescription::CertificateRevoked
+                | AlertDescription::CertificateExpired
+                | AlertDescription::CertificateUnknown
+                | AlertDescription::UnknownCA
+                | AlertDescription::AccessDenied
+                // Its signature, or that of its authority.
+                | AlertDescription::DecryptError
+        )
+    )
+}
+
 /// What a TLS error means to somebody who has to mend it.
 pub(super) fn describe(error: &Error) -> String {
     let text = match error {
@@ -253,6 +273,18 @@ pub(super) fn describe(error: &Error) -> String {
             }
             _ => return format!("the gateway's certificate was refused: {error}"),
         },
+        Error::AlertReceived(AlertDescription::CertificateRequired) => {
+            return format!(
+                "the gateway wants a certificate of the client: set tls.client_cert and \
+                 tls.client_key ({error})"
+            )
+        }
+        _ if refuses_client(error) => {
+            return format!(
+                "the gateway does not accept the client's certificate, which tls.client_cert names \
+                 ({error})"
+            )
+        }
         Error::AlertReceived(AlertDescription::ProtocolVersion) | Error::PeerIncompatible(_) => {
             return format!("the peer does not offer TLS 1.3 as this SDK needs it ({error})")
         }

@@ -1,16 +1,18 @@
-//! Whom a client trusts: the system's authorities, more from a file, or one pinned key.
+//! Whom a client trusts: the system's authorities, more from a file, or one pinned key. And who it is itself, where a
+//! gateway asks.
 
 use crate::config::{SpkiPin, TlsConfig};
 use crate::error::{ErrorKind, SdkError};
 use crate::oap::ALPN;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{ring, verify_tls13_signature, CryptoProvider};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
 };
 use sha2::{Digest, Sha256};
+use std::fmt::Display;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
@@ -42,14 +44,20 @@ impl Trust {
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(&[&rustls::version::TLS13])
             .map_err(|error| SdkError::new(ErrorKind::Internal, error.to_string()))?;
-        let mut config = match self.settings.pin {
+        let builder = match self.settings.pin {
             Some(pin) => builder
                 .dangerous()
-                .with_custom_certificate_verifier(Arc::new(PinnedKey { pin, provider }))
-                .with_no_client_auth(),
-            None => builder
-                .with_root_certificates(self.roots()?)
-                .with_no_client_auth(),
+                .with_custom_certificate_verifier(Arc::new(PinnedKey { pin, provider })),
+            None => builder.with_root_certificates(self.roots()?),
+        };
+        let mut config = match (&self.settings.client_cert, &self.settings.client_key) {
+            (Some(certificate), Some(key)) => {
+                let chain = certificates("tls.client_cert", certificate)?;
+                builder
+                    .with_client_auth_cert(chain, private_key(key)?)
+                    .map_err(|error| unusable("tls.client_key", key, &error))?
+            }
+            _ => builder.with_no_client_auth(),
         };
         config.alpn_protocols = vec![ALPN.to_vec()];
         Ok(Arc::clone(self.built.get_or_init(|| Arc::new(config))))
@@ -82,25 +90,38 @@ fn system_roots() -> &'static [CertificateDer<'static>] {
 }
 
 fn add_file(store: &mut RootCertStore, path: &Path) -> Result<(), SdkError> {
-    let unusable = |why: String| {
-        SdkError::invalid(
-            ErrorKind::Config,
-            "tls.ca",
-            format_args!("{}: {why}", path.display()),
-        )
-    };
-    let certificates = CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| unusable(error.to_string()))?;
-    if certificates.is_empty() {
-        return Err(unusable("holds no certificate in PEM form".into()));
-    }
-    for certificate in certificates {
+    for certificate in certificates("tls.ca", path)? {
         store
             .add(certificate)
-            .map_err(|error| unusable(error.to_string()))?;
+            .map_err(|error| unusable("tls.ca", path, &error))?;
     }
     Ok(())
+}
+
+fn certificates(setting: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, SdkError> {
+    let certificates = CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| unusable(setting, path, &error))?;
+    match certificates.is_empty() {
+        true => Err(unusable(setting, path, &"holds no certificate in PEM form")),
+        false => Ok(certificates),
+    }
+}
+
+fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, SdkError> {
+    PrivateKeyDer::from_pem_file(path).map_err(|error| match error {
+        pem::Error::NoItemsFound => {
+            let nothing = "holds no private key in PEM form, or an encrypted one";
+            unusable("tls.client_key", path, &nothing)
+        }
+        error => unusable("tls.client_key", path, &error),
+    })
+}
+
+/// A file that a setting names is of no use.
+fn unusable(setting: &str, path: &Path, why: &dyn Display) -> SdkError {
+    let rule = format_args!("{}: {why}", path.display());
+    SdkError::invalid(ErrorKind::Config, setting, rule)
 }
 
 /// Accepts the certificate with one key and no other, whatever else the certificate says.

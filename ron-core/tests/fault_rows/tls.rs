@@ -4,7 +4,7 @@ use crate::fixture::{with_each_client, Client};
 use crate::support::peer::{Peer, PeerTls};
 use crate::support::{TestGateway, Trust};
 use ron_app_sdk::{AddrB3, ErrorKind, Executed, GaveUp, SdkConfig};
-use ron_gateway::certificates::{CertificateRequest, ServerIdentity};
+use ron_gateway::certificates::{Authority, CertificateRequest, ServerIdentity};
 use ron_gateway::GatewayConfig;
 use std::io::{Read, Write};
 use std::time::{Duration, Instant, SystemTime};
@@ -102,4 +102,88 @@ fn a_peer_with_tls_1_2_only_ends_the_call() {
     let peer = Peer::tls(tls, |conversation, _| conversation.linger());
     is_refused_once(&peer.patient_config(), "TLS 1.3");
     assert_eq!(peer.connections(), 2);
+}
+
+/// A gateway that takes only clients of this authority, and the settings of one with a certificate from `issuer`.
+fn with_client_authority(
+    authority: &Authority,
+    issuer: Option<&Authority>,
+    days: (i32, u32),
+) -> (TestGateway, SdkConfig, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let config = GatewayConfig {
+        client_ca: Some(file("clients.pem", &authority.certificate_pem())),
+        ..GatewayConfig::default()
+    };
+    let gateway = TestGateway::start_with(config, &CertificateRequest::localhost());
+    let mut config = gateway.config();
+    if let Some(issuer) = issuer {
+        let request = valid(days.0, days.1, &["client.example"]);
+        let client = issuer.issue_client(&request).unwrap();
+        config.tls.client_cert = Some(file("client.pem", &client.certificate_pem));
+        config.tls.client_key = Some(file("client.key", &client.key_pem));
+    }
+    (gateway, config, folder)
+}
+
+#[test]
+fn a_client_with_a_certificate_of_the_gateways_authority_is_taken() {
+    let authority = Authority::new().unwrap();
+    let (_gateway, config, _folder) = with_client_authority(&authority, Some(&authority), (-1, 9));
+    with_each_client(|face| {
+        let client = Client::new(face, config.clone());
+        let address = client.put(b"known").unwrap().0;
+        assert_eq!(client.get(address).unwrap().0, "known");
+    });
+    // The key of another certificate, no key, no file.
+    let key = config.tls.client_key.clone().unwrap();
+    let other = authority.issue_client(&valid(-1, 9, &["other"])).unwrap();
+    for (text, words) in [
+        (Some(other.key_pem.as_str()), "client.key"),
+        (Some("no key"), "no private key"),
+        (None, "client.key"),
+    ] {
+        match text {
+            Some(text) => std::fs::write(&key, text).unwrap(),
+            None => std::fs::remove_file(&key).unwrap(),
+        }
+        with_each_client(|face| {
+            let error = Client::new(face, config.clone()).put(b"x").unwrap_err();
+            assert_eq!((error.kind(), error.attempts()), (ErrorKind::Config, 1));
+            let told = error.to_string();
+            assert!(
+                told.contains("tls.client_key: ") && told.contains(words),
+                "{told}"
+            );
+        });
+    }
+}
+
+#[test]
+fn a_client_without_the_certificate_that_the_gateway_wants_is_refused() {
+    let (authority, stranger) = (Authority::new().unwrap(), Authority::new().unwrap());
+    let refused = "does not accept the client's certificate";
+    for (issuer, days, words) in [
+        (
+            None,
+            (0, 0),
+            "the gateway wants a certificate of the client",
+        ),
+        (Some(&stranger), (-1, 9), refused),
+        (Some(&authority), (-9, 8), refused),
+    ] {
+        let (_gateway, config, _folder) = with_client_authority(&authority, issuer, days);
+        is_refused_once(&config, words);
+        // A put may have left with the rest of the handshake.
+        with_each_client(|face| {
+            let error = Client::new(face, config.clone()).put(b"x").unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Tls, "{error}");
+            assert_eq!((error.attempts(), error.executed()), (1, Executed::No));
+        });
+    }
 }

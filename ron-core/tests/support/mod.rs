@@ -45,7 +45,7 @@ impl Trust {
             gateway_addr: format!("https://{address}"),
             tls: TlsConfig {
                 ca: Some(self.folder.path().join("ca.pem")),
-                pin: None,
+                ..TlsConfig::default()
             },
             ..SdkConfig::default()
         }

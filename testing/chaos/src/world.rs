@@ -59,7 +59,7 @@ impl World {
             gateway_addr: format!("https://{}", proxy.address()),
             tls: TlsConfig {
                 ca: Some(ca),
-                pin: None,
+                ..TlsConfig::default()
             },
             ..SdkConfig::default()
         };

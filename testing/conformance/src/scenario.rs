@@ -76,6 +76,9 @@ pub(crate) struct GatewaySettings {
     #[serde(default)]
     pub(crate) caveats: Vec<String>,
     pub(crate) max_deliveries: Option<u32>,
+    /// Whether it takes only clients with a certificate.
+    #[serde(default)]
+    pub(crate) client_certificates: bool,
 }
 
 /// One call, or something else that happens.

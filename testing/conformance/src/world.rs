@@ -14,6 +14,10 @@ use tokio::runtime::Runtime;
 /// A name of the gateway that a proxy alone knows (RFC 6761, section 6.4).
 const NAME: &str = "gateway.invalid";
 
+const AUTHORITY: &str = "ca.pem";
+const CLIENT_CERTIFICATE: &str = "client.pem";
+const CLIENT_KEY: &str = "client.key";
+
 /// A gateway of its own, and what its client needs to know.
 pub(crate) struct World {
     gateway: Option<Gateway>,
@@ -30,12 +34,16 @@ impl World {
         start(scenario).map_err(|error| format!("no gateway: {error}"))
     }
 
-    /// A setting's text, in which `{proxy}` is the proxy's address and `{port}` the gateway's port.
+    /// A setting's text, in which `{proxy}` is the proxy's address, `{port}` the gateway's port, and `{client_cert}`
+    /// and `{client_key}` are the files of a client's certificate.
     pub(crate) fn fill_in(&self, text: &str) -> String {
         let proxy = self.proxy.as_ref();
         let proxy = proxy.map_or_else(String::new, |proxy| proxy.address().to_string());
+        let file = |name: &str| self.folder.path().join(name).display().to_string();
         text.replace("{proxy}", &proxy)
             .replace("{port}", &self.port.to_string())
+            .replace("{client_cert}", &file(CLIENT_CERTIFICATE))
+            .replace("{client_key}", &file(CLIENT_KEY))
     }
 
     /// What an agent makes a client with.
@@ -120,7 +128,7 @@ impl World {
     }
 
     fn authority(&self) -> PathBuf {
-        self.folder.path().join("ca.pem")
+        self.folder.path().join(AUTHORITY)
     }
 }
 
@@ -133,11 +141,21 @@ fn start(scenario: &Scenario) -> Result<World, Box<dyn std::error::Error>> {
         std::fs::write(edge.join(path), body(text)?)?;
     }
     let authority = Authority::new()?;
-    std::fs::write(folder.path().join("ca.pem"), authority.certificate_pem())?;
+    let ca = folder.path().join(AUTHORITY);
+    std::fs::write(&ca, authority.certificate_pem())?;
+    if settings.client_certificates {
+        let client = authority.issue_client(&CertificateRequest::localhost())?;
+        std::fs::write(
+            folder.path().join(CLIENT_CERTIFICATE),
+            client.certificate_pem,
+        )?;
+        std::fs::write(folder.path().join(CLIENT_KEY), client.key_pem)?;
+    }
     let mut mailbox = MailboxLimits::default();
     mailbox.max_deliveries = settings.max_deliveries.unwrap_or(mailbox.max_deliveries);
     let config = GatewayConfig {
         edge_root: Some(edge),
+        client_ca: settings.client_certificates.then_some(ca),
         mailbox,
         ledger: true,
         ..GatewayConfig::default()

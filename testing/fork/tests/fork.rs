@@ -170,7 +170,7 @@ fn a_forked_child_makes_clients_of_its_own() {
         gateway_addr: format!("https://{}", gateway.address()),
         tls: TlsConfig {
             ca: Some(ca),
-            pin: None,
+            ..TlsConfig::default()
         },
         ..SdkConfig::default()
     };

@@ -52,7 +52,7 @@ impl GatewayProcess {
                     gateway_addr: format!("https://{address}"),
                     tls: TlsConfig {
                         ca: Some(folder.path().join(AUTHORITY)),
-                        pin: None,
+                        ..TlsConfig::default()
                     },
                     ..SdkConfig::default()
                 },

@@ -35,6 +35,9 @@ pub(crate) struct Content {
     /// Serve the files below this folder on the edge plane.
     #[arg(long, value_name = "DIR")]
     pub(crate) edge_root: Option<PathBuf>,
+    /// Take only clients whose certificate one of the authorities in this file has issued.
+    #[arg(long, value_name = "PEM")]
+    pub(crate) client_ca: Option<PathBuf>,
     /// Keep at most so many bytes of objects in memory.
     #[arg(long, value_name = "BYTES", default_value_t = 1 << 30)]
     pub(crate) storage_limit: u64,

@@ -6,6 +6,7 @@ use rcgen::{
 };
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::RootCertStore;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -123,6 +124,60 @@ impl Authority {
             key: PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
         })
     }
+
+    /// Issues a certificate for a client, with a fresh key. Its names say nothing to a gateway of this project.
+    ///
+    /// # Errors
+    /// [`CertificateError`] where a name is neither a host name nor an address.
+    pub fn issue_client(
+        &self,
+        request: &CertificateRequest,
+    ) -> Result<ClientIdentity, CertificateError> {
+        let mut params = CertificateParams::new(request.names.clone())?;
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "ron-client");
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        params.use_authority_key_identifier_extension = true;
+        set_validity(&mut params, request.not_before, request.not_after);
+        let key = KeyPair::generate()?;
+        Ok(ClientIdentity {
+            certificate_pem: params.signed_by(&key, &self.0)?.pem(),
+            key_pem: key.serialize_pem(),
+        })
+    }
+}
+
+/// A client's certificate with its private key, as a client reads them from files.
+pub struct ClientIdentity {
+    /// The certificate.
+    pub certificate_pem: String,
+    /// The key.
+    pub key_pem: String,
+}
+
+impl fmt::Debug for ClientIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ClientIdentity(key not shown)")
+    }
+}
+
+/// The authorities in a PEM file, to verify the certificates of clients with.
+pub(crate) fn authorities(path: &Path) -> Result<RootCertStore, CertificateError> {
+    let in_file = |error| CertificateError::File {
+        path: path.to_owned(),
+        error,
+    };
+    let certificates = CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(in_file)?;
+    let mut store = RootCertStore::empty();
+    store.add_parsable_certificates(certificates);
+    if store.is_empty() {
+        return Err(in_file(rustls::pki_types::pem::Error::NoItemsFound));
+    }
+    Ok(store)
 }
 
 impl fmt::Debug for Authority {

@@ -27,6 +27,9 @@ pub struct GatewayConfig {
     pub index: IndexLimits,
     /// The folder whose files are the edge plane's objects. Default: none.
     pub edge_root: Option<PathBuf>,
+    /// Only clients are taken whose certificate one of the authorities in this PEM file has issued; it is read when
+    /// the gateway starts. Default: none, which asks no client for a certificate.
+    pub client_ca: Option<PathBuf>,
     /// The keys that capabilities are minted and verified with. Default: none, which lets the gateway
     /// make one of its own when it starts.
     pub root_keys: KeyRing,
@@ -67,6 +70,7 @@ impl Default for GatewayConfig {
             mailbox: MailboxLimits::default(),
             index: IndexLimits::default(),
             edge_root: None,
+            client_ca: None,
             root_keys: KeyRing::default(),
             revocations: Revocations::default(),
             clock: Clock::system(),

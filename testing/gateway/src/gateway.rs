@@ -101,7 +101,7 @@ impl Gateway {
         identity: ServerIdentity,
         backends: Backends,
     ) -> io::Result<Self> {
-        let acceptor = tls::acceptor(identity)?;
+        let acceptor = tls::acceptor(identity, config.client_ca.as_deref())?;
         let socket = TcpListener::bind(config.listen).await?.into_std()?;
         let shared = |phase| Shared::new(config, backends, phase);
         Self::listen(socket, acceptor, shared)

@@ -29,6 +29,7 @@ pub(crate) async fn run(arguments: Serve) -> Result<u8, String> {
         listen: arguments.listen,
         storage_limit: arguments.content.storage_limit,
         edge_root: arguments.content.edge_root,
+        client_ca: arguments.content.client_ca,
         root_keys: root_keys(&arguments.root_key)?,
         revocations: revocations(arguments.revoked.as_deref())?,
         limits: Limits {

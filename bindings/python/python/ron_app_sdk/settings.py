@@ -28,6 +28,10 @@ class Settings(TypedDict, total=False):
     """A PEM file of authorities that are trusted in addition to the system's."""
     tls_pin: str
     """`sha256:` and 64 digits: the gateway's public key, which replaces every authority."""
+    tls_client_cert: str | PathLike[str]
+    """A PEM file with the client's own certificate, for a gateway that asks for one. Together with `tls_client_key`."""
+    tls_client_key: str | PathLike[str]
+    """A PEM file with that certificate's private key."""
     proxy: str
     """The proxy that connections go through: `http://`, `socks5://` (names are looked up here) or `socks5h://` (by the
     proxy), `user:password@` where it asks for them, and `host:port`. Not together with Tor. Default: none."""

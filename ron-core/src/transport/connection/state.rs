@@ -11,7 +11,7 @@ use crate::session::{Client, ClientEvent, Meta};
 use crate::telemetry::{ConnectionEvent, ConnectionLabel};
 use crate::transport::outgoing::Outgoing;
 use crate::transport::socket::Socket;
-use crate::transport::tls::{describe, OpenError, TlsSession, NO_ALPN};
+use crate::transport::tls::{describe, refuses_client, OpenError, TlsSession, NO_ALPN};
 use crate::wipe::wipe;
 use bytes::Bytes;
 use slab::Slab;
@@ -44,6 +44,8 @@ pub(super) struct State {
     pub(super) unsent: VecDeque<(u64, usize)>,
     pub(super) probe: Probe,
     pub(super) is_retired: bool,
+    /// Whether the peer has read none of the requests, whatever was sent of them.
+    is_refused: bool,
     pub(super) failed: Option<Failure>,
     pub(super) last_read: Instant,
     pub(super) last_write: Instant,
@@ -101,6 +103,7 @@ impl State {
             unsent: VecDeque::new(),
             probe: Probe::default(),
             is_retired: false,
+            is_refused: false,
             failed: None,
             last_read: now,
             last_write: now,
@@ -391,6 +394,7 @@ impl State {
                 } else {
                     ErrorKind::Tls
                 };
+                self.is_refused = !self.is_established() && refuses_client(&error);
                 let error = SdkError::new(kind, describe(&error)).with_source(error);
                 self.fail(socket, error, false, wakes);
             }
@@ -496,7 +500,8 @@ impl State {
     fn lose(&mut self, tag: usize, failure: &Failure, wakes: &mut Wakes) {
         let end = self.callers.get(tag).and_then(|caller| caller.request_end);
         // A request whose last byte did not leave cannot have been executed.
-        let left = end.is_some_and(|end| end <= self.outgoing.taken());
+        let has_left = end.is_some_and(|end| end <= self.outgoing.taken());
+        let left = has_left && !self.is_refused;
         let executed = if left {
             Executed::Unknown
         } else {

@@ -85,7 +85,7 @@ impl Program {
             overall_timeout: Duration::from_millis(900),
             tls: TlsConfig {
                 ca: Some(self.ca.clone()),
-                pin: None,
+                ..TlsConfig::default()
             },
             ..SdkConfig::default()
         };

@@ -178,7 +178,7 @@ async fn a_running_gateway_lets_its_keys_tokens_pass_until_they_are_revoked() {
         gateway_addr: address.to_owned(),
         tls: TlsConfig {
             ca: Some(folder.path().join("ca.pem")),
-            pin: None,
+            ..TlsConfig::default()
         },
         ..SdkConfig::default()
     };

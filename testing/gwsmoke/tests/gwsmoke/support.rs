@@ -64,7 +64,7 @@ pub(crate) fn config_of(address: SocketAddr, ca: PathBuf) -> SdkConfig {
         gateway_addr: format!("https://{address}"),
         tls: TlsConfig {
             ca: Some(ca),
-            pin: None,
+            ..TlsConfig::default()
         },
         ..SdkConfig::default()
     };
