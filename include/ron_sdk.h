@@ -64,7 +64,7 @@
  * The version of the interface that the header describes: its major number times 65,536, plus its minor number. The
  * major number is at the end of the shared library's soname.
  */
-#define RON_ABI_VERSION 1
+#define RON_ABI_VERSION 2
 
 /**
  * The bytes of an address as a text, its NUL included: "b3:" and 64 hexadecimal digits.
@@ -873,7 +873,8 @@ ron_status_t ron_config_from_file(const char *path,
 
 /**
  * Sets one setting by its name from a text: ron_config_set(config, "timeouts.connect_ms", "500", &error).
- * RON_CONFIG where there is no such setting, and where it cannot have such a value: then it keeps the one that it has.
+ * "transport" comes first, since its own defaults of "overall_timeout_ms" and "timeouts.connect_ms" replace those of the
+ * transport before. RON_CONFIG where there is no such setting, and where it cannot have such a value: then it keeps the one that it has.
  */
 ron_status_t ron_config_set(struct ron_config_t *config,
                             const char *key,
