@@ -102,7 +102,7 @@ impl Settings {
         texts.sort_by_key(|(key, _)| *key != "transport");
         for (key, text) in texts {
             config
-                .set_as(key, &text, &name)
+                .set_as(key, &text, &keyword(key))
                 .map_err(|error| exception(py, &error))?;
         }
         if let Some(Time(timeout)) = timeout {
