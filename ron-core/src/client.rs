@@ -6,6 +6,8 @@ use crate::metrics::Metrics;
 use crate::operations::operations;
 use crate::retry::Random;
 use crate::stats::ClientStats;
+use crate::telemetry::Tracing;
+use crate::trace_parent::{TraceContext, TraceParent};
 use crate::transport::asynchronous::AsyncTransport;
 use std::fmt;
 use std::marker::PhantomData;
@@ -53,8 +55,9 @@ impl RonAppSdk {
     pub async fn with_metrics(config: SdkConfig, metrics: &Metrics) -> Result<Self, SdkError> {
         config.validate()?;
         let random = Arc::new(Random::new());
-        let transport = AsyncTransport::new(&config, Arc::clone(&random), metrics)?;
-        let core = Core::new(config, transport, random, metrics.clone());
+        let tracing = Tracing::new(config.tracing.enabled);
+        let transport = AsyncTransport::new(&config, Arc::clone(&random), metrics, &tracing)?;
+        let core = Core::new(config, transport, random, metrics.clone(), tracing);
         Ok(Self(Arc::new(core)))
     }
 
@@ -67,6 +70,7 @@ impl RonAppSdk {
                 capability: capability.into(),
                 limit: self.0.config.overall_timeout,
                 idem: None,
+                traceparent: None,
             },
             report: PhantomData,
         }
@@ -82,6 +86,15 @@ impl RonAppSdk {
     /// A client need not be closed: dropping the last clone ends its connections, and never waits.
     pub async fn close(&self, limit: Duration) -> usize {
         self.0.close(limit).await
+    }
+
+    /// Says where to ask for the trace that a call is part of, for all calls that are not given one by
+    /// [`Calls::traceparent`]. It is set once, for all clones.
+    ///
+    /// # Errors
+    /// `Config` where it is set already.
+    pub fn set_trace_context(&self, context: impl TraceContext) -> Result<(), SdkError> {
+        self.0.tracing.set_context(context)
     }
 
     /// What the client's calls are counted by.
@@ -183,6 +196,13 @@ impl<'a, R: Report> Calls<'a, R> {
     #[must_use]
     pub fn idempotency_key(mut self, key: IdemKey) -> Self {
         self.settings.idem = Some(key);
+        self
+    }
+
+    /// The trace that the calls are part of, which the gateway learns with each attempt. Unless `tracing.enabled` is off.
+    #[must_use]
+    pub fn traceparent(mut self, parent: TraceParent) -> Self {
+        self.settings.traceparent = Some(parent);
         self
     }
 

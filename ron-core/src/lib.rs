@@ -42,6 +42,7 @@ mod runtime;
 mod stats;
 mod telemetry;
 mod text;
+mod trace_parent;
 mod transport;
 mod wipe;
 
@@ -55,7 +56,7 @@ pub use client::{Calls, RonAppSdk};
 pub use config::{
     BackoffConfig, CacheConfig, IdempotencyConfig, PoolConfig, ProxyAddr, ProxyAddrError,
     ProxyProtocol, SdkConfig, Setting, SettingKind, SpkiPin, SpkiPinError, Timeouts, TlsConfig,
-    TorConfig, Transport,
+    TorConfig, TracingConfig, Transport,
 };
 pub use edge_path::{EdgePath, EdgePathError, MAX_EDGE_PATH};
 pub use error::{ErrorKind, RetryRule, SdkError};
@@ -76,6 +77,7 @@ pub use range::{ByteRange, RangeError};
 pub use ready::{Check, Readiness};
 pub use retry::GaveUp;
 pub use stats::ClientStats;
+pub use trace_parent::{TraceContext, TraceParent, TraceParentError};
 
 /// Compiles the README's example.
 #[cfg(doctest)]

@@ -64,6 +64,11 @@ export interface Settings {
     /** Whether the address of a put is compared with the hash of its body. */
     verifyPuts?: boolean;
   };
+  /** What the client tells of itself while it is at work. */
+  tracing?: {
+    /** Whether calls and connections have spans and events, and calls say which trace they are part of. Default: true. */
+    enabled?: boolean;
+  };
 }
 
 type Path<Type, Prefix extends string = ""> = {
@@ -103,6 +108,7 @@ export const SETTINGS: Readonly<Record<SettingPath, string>> = {
   "cache.maxBytes": "cache.max_bytes",
   "cache.ttlMs": "cache.ttl_ms",
   "cache.verifyPuts": "cache.verify_puts",
+  "tracing.enabled": "tracing.enabled",
 };
 
 type Value = string | number | boolean | object | null | undefined;

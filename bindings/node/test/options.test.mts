@@ -30,6 +30,7 @@ const EVERY: Required<Settings> = {
   backoff: { baseMs: 20, factor: 1.5, capMs: 700, maxAttempts: 3 },
   idempotency: { enabled: false },
   cache: { enabled: true, maxEntries: 7, maxBytes: 1_024, ttlMs: 5_000, verifyPuts: false },
+  tracing: { enabled: false },
 };
 
 test("every setting of the core has an option", () => {
@@ -81,6 +82,7 @@ const WRONG: Readonly<Record<string, readonly [wrong: unknown, shown: string, al
   "cache.maxBytes": [1023, "1023", "1024 to 68719476736"],
   "cache.ttlMs": [0, "0", "1 to 3600000"],
   "cache.verifyPuts": [null, "null", "true or false"],
+  "tracing.enabled": [null, "null", "true or false"],
 };
 
 test("a wrong option is refused with its name, the value and what is allowed", () => {

@@ -43,6 +43,7 @@ VALUES: dict[str, list[Any]] = {
     "cache_max_bytes": [1024],
     "cache_ttl_ms": [5000],
     "cache_verify_puts": [False],
+    "tracing_enabled": [False],
 }
 
 
@@ -100,6 +101,7 @@ WRONG: dict[str, tuple[Any, str, str]] = {
     "cache_max_bytes": (1023, "1023", "1024 to 68719476736"),
     "cache_ttl_ms": (0, "0", "1 to 3600000"),
     "cache_verify_puts": ("no", "no", "true or false"),
+    "tracing_enabled": ("no", "no", "true or false"),
 }
 
 

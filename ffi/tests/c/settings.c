@@ -30,6 +30,7 @@ static const char *const all_settings[][4] = {
     {"cache.max_bytes", "1024", "1023", "1024 to 68719476736"},
     {"cache.ttl_ms", "5000", "0", "1 to 3600000"},
     {"cache.verify_puts", "false", "no", "true or false"},
+    {"tracing.enabled", "false", "no", "true or false"},
 };
 
 static int has_value(const ron_config_t *config, const char *key, const char *value) {

@@ -30,6 +30,7 @@ impl Core<AsyncTransport> {
             }
         };
         let span = running.span(self.transport.gateway());
+        running.join_trace(&span, &self.tracing);
         let result = {
             // Pinned before it is wrapped: to move what is large costs more than all the wrapping.
             let attempts = pin!(self.attempts(running, home.id()));

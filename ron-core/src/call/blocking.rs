@@ -20,6 +20,7 @@ impl Core<BlockingTransport> {
         running: &mut Running<'_, C>,
     ) -> Result<(C::Output, CallReport), SdkError> {
         let span = running.span(self.transport.gateway());
+        running.join_trace(&span, &self.tracing);
         let result = span.run(|| self.attempts(running));
         span.end(running.end(&result));
         result

@@ -21,6 +21,7 @@ const NAME: (Plane, &str) = (Plane::Control, "hello");
 pub(super) struct Connecting<'a> {
     retry: &'a Retry,
     policy: CallPolicy,
+    tracing: bool,
     started: Instant,
     limit: Duration,
     /// Whether a connection that is open has to show that it is alive.
@@ -63,6 +64,7 @@ impl<T> Core<T> {
         Ok(Connecting {
             retry: &self.retry,
             policy: CallPolicy::new(true, true, started, limit),
+            tracing: self.tracing.is_enabled(),
             started,
             limit,
             probes,
@@ -93,7 +95,7 @@ impl<T> Core<T> {
 
 impl Connecting<'_> {
     pub(super) fn span(&self, gateway: &Endpoint) -> CallSpan {
-        CallSpan::new(NAME, gateway, self.limit, 0, self.started)
+        CallSpan::new(self.tracing, NAME, gateway, self.limit, 0, self.started)
     }
 
     /// A place to wait for the end of the client at.
@@ -103,7 +105,7 @@ impl Connecting<'_> {
 
     pub(super) fn begin_attempt(&mut self) {
         self.policy.begin_attempt();
-        telemetry::attempt_begun(self.policy.attempts());
+        telemetry::attempt_begun(self.tracing, self.policy.attempts());
     }
 
     /// What the transport needs to know: on the control plane there is no request.
@@ -129,7 +131,12 @@ impl Connecting<'_> {
                     status: None,
                     executed: Executed::No,
                 };
-                telemetry::attempt_ended(attempt, outcome, Some(reply.connection.number()));
+                telemetry::attempt_ended(
+                    self.tracing,
+                    attempt,
+                    outcome,
+                    Some(reply.connection.number()),
+                );
                 self.policy.succeeded(&self.retry.budget);
                 return Attempt::Done(Ok(CallReport {
                     attempts: attempt,
@@ -141,7 +148,7 @@ impl Connecting<'_> {
             Err(failure) => failure,
         };
         let outcome = outcome(&error);
-        telemetry::attempt_ended(attempt, outcome, None);
+        telemetry::attempt_ended(self.tracing, attempt, outcome, None);
         let Retry {
             backoff,
             budget,
@@ -154,7 +161,7 @@ impl Connecting<'_> {
         match next {
             Next::Retry(after) => {
                 self.meter.retried(&error, cause);
-                Attempt::Again(after, RetrySpan::new(attempt, outcome, after))
+                Attempt::Again(after, RetrySpan::new(self.tracing, attempt, outcome, after))
             }
             // There is no capability to be replaced.
             Next::Refresh => Attempt::Done(Err(self.final_error(error))),

@@ -25,7 +25,8 @@ use crate::retry::{
     attempt_timeout, Backoff, CallPolicy, Cause, GaveUp, Next, Random, RetryBudget,
 };
 use crate::stats::ClientStats;
-use crate::telemetry::{self, CallEnd, CallSpan, Outcome, RetrySpan};
+use crate::telemetry::{self, CallEnd, CallSpan, Outcome, RetrySpan, Tracing};
+use crate::trace_parent::TraceParent;
 use crate::transport::endpoint::Endpoint;
 use crate::transport::{ConnectionId, Content, Exchange, Failure, Reply};
 use bytes::Bytes;
@@ -127,6 +128,7 @@ pub(crate) struct CallSettings {
     pub(crate) capability: CapabilitySource,
     pub(crate) limit: Duration,
     pub(crate) idem: Option<IdemKey>,
+    pub(crate) traceparent: Option<TraceParent>,
 }
 
 /// A client: its settings, its transport, its open calls.
@@ -134,6 +136,7 @@ pub(crate) struct Core<T> {
     pub(crate) config: SdkConfig,
     pub(crate) transport: T,
     pub(crate) metrics: Metrics,
+    pub(crate) tracing: Tracing,
     retry: Retry,
     cache: Option<ObjectCache>,
     calls: OpenCalls,
@@ -148,12 +151,13 @@ struct Retry {
 }
 
 impl<T> Core<T> {
-    /// `random` and `metrics` are the transport's too.
+    /// `random`, `metrics` and `tracing` are the transport's too.
     pub(crate) fn new(
         config: SdkConfig,
         transport: T,
         random: Arc<Random>,
         metrics: Metrics,
+        tracing: Tracing,
     ) -> Self {
         Self {
             retry: Retry {
@@ -165,6 +169,7 @@ impl<T> Core<T> {
             config,
             transport,
             metrics,
+            tracing,
             calls: OpenCalls::new(),
             origin: Origin::here(),
         }
@@ -230,6 +235,7 @@ impl<T> Core<T> {
             capability: source,
             limit,
             idem,
+            traceparent,
         } = settings;
         check_duration("timeout", limit, CALL_LIMIT)?;
         source.check_origin()?;
@@ -245,6 +251,7 @@ impl<T> Core<T> {
         // What takes no key can be repeated as it is.
         let is_repeatable = idem.is_some() || !is_keyed;
         let open = self.calls.enter()?;
+        let tracing = self.tracing.is_enabled();
         let token = match source.token() {
             Ok(token) => {
                 call.bind(token)?;
@@ -264,8 +271,12 @@ impl<T> Core<T> {
                 deadline_ms: 0,
                 idem,
                 attempt: 0,
-                traceparent: None,
+                traceparent: tracing
+                    .then_some(traceparent)
+                    .flatten()
+                    .map(|parent| parent.as_str().to_owned()),
             },
+            tracing,
             started,
             meter: Meter::begin(&self.metrics, counted),
             open,
@@ -293,6 +304,8 @@ pub(crate) struct Running<'a, C> {
     expired: Option<(SdkError, u64)>,
     call: C,
     context: CallContext,
+    /// Whether the call tells anything of itself.
+    tracing: bool,
     started: Instant,
     meter: Meter<'a>,
     open: OpenCall<'a>,
@@ -315,7 +328,24 @@ impl<C: PlaneCall> Running<'_, C> {
         let operation = self.call.operation();
         let name = (operation.plane(), operation.name());
         let body_len = self.call.body().len();
-        CallSpan::new(name, gateway, self.limit(), body_len, self.started)
+        CallSpan::new(
+            self.tracing,
+            name,
+            gateway,
+            self.limit(),
+            body_len,
+            self.started,
+        )
+    }
+
+    /// Finds out in which trace the call is made, where it was not told.
+    fn join_trace(&mut self, span: &CallSpan, tracing: &Tracing) {
+        if let Some(context) = tracing.context().filter(|_| self.tracing) {
+            if self.context.traceparent.is_none() {
+                let current = span.run(|| context.current());
+                self.context.traceparent = current.map(|parent| parent.as_str().to_owned());
+            }
+        }
     }
 
     /// For the whole call.
@@ -406,7 +436,7 @@ impl<C: PlaneCall> Running<'_, C> {
 
     fn begin_attempt(&mut self) {
         self.policy.begin_attempt();
-        telemetry::attempt_begun(self.policy.attempts());
+        telemetry::attempt_begun(self.tracing, self.policy.attempts());
         self.context.attempt = u8::try_from(self.policy.attempts()).unwrap_or(u8::MAX);
     }
 
@@ -436,14 +466,19 @@ impl<C: PlaneCall> Running<'_, C> {
                 let connection = reply.connection;
                 let (status, reply_bytes) = (reply.code, reply.body.len());
                 let read = || self.read(reply);
-                match telemetry::decode(attempt, status, reply_bytes, read) {
+                match telemetry::decode(self.tracing, attempt, status, reply_bytes, read) {
                     Ok(answer) => {
                         let outcome = Outcome {
                             error: None,
                             status: Some(status),
                             executed: answer.executed,
                         };
-                        telemetry::attempt_ended(attempt, outcome, Some(connection.number()));
+                        telemetry::attempt_ended(
+                            self.tracing,
+                            attempt,
+                            outcome,
+                            Some(connection.number()),
+                        );
                         self.policy.succeeded(&self.retry.budget);
                         // The object is in the one or in the other.
                         let bytes = reply_bytes + self.call.body().len();
@@ -458,7 +493,8 @@ impl<C: PlaneCall> Running<'_, C> {
             Err(failure) => (failure.error, failure.cause, None),
         };
         let outcome = outcome(&error);
-        telemetry::attempt_ended(attempt, outcome, connection.map(ConnectionId::number));
+        let number = connection.map(ConnectionId::number);
+        telemetry::attempt_ended(self.tracing, attempt, outcome, number);
         let Retry {
             backoff,
             budget,
@@ -476,7 +512,7 @@ impl<C: PlaneCall> Running<'_, C> {
             Next::Retry(after) => Conclusion::Again {
                 after,
                 leave,
-                span: RetrySpan::new(attempt, outcome, after),
+                span: RetrySpan::new(self.tracing, attempt, outcome, after),
             },
             Next::Refresh => {
                 let round = self.token.take().map_or(0, |(_, round)| round);
@@ -484,7 +520,7 @@ impl<C: PlaneCall> Running<'_, C> {
                 Conclusion::Again {
                     after: Duration::ZERO,
                     leave: None,
-                    span: RetrySpan::new(attempt, outcome, Duration::ZERO),
+                    span: RetrySpan::new(self.tracing, attempt, outcome, Duration::ZERO),
                 }
             }
             Next::Stop(gave_up) => Conclusion::Done(Err(self.final_error(error, gave_up))),

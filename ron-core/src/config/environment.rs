@@ -64,7 +64,7 @@ mod tests {
     use super::*;
     use crate::config::{
         BackoffConfig, CacheConfig, IdempotencyConfig, PoolConfig, SpkiPin, Timeouts, TlsConfig,
-        TorConfig, Transport,
+        TorConfig, TracingConfig, Transport,
     };
     use crate::error::ErrorKind;
     use std::time::Duration;
@@ -116,6 +116,7 @@ mod tests {
             ("RON_SDK_CACHE_MAX_BYTES", "1024"),
             ("RON_SDK_CACHE_TTL_MS", "5000"),
             ("RON_SDK_CACHE_VERIFY_PUTS", "false"),
+            ("RON_SDK_TRACING_ENABLED", "false"),
         ])
         .unwrap();
         assert_eq!(
@@ -145,6 +146,7 @@ mod tests {
                     socks_addr: "[::1]:9150".parse().unwrap(),
                 },
                 pool: PoolConfig { max: 2 },
+                tracing: TracingConfig { enabled: false },
                 backoff: BackoffConfig {
                     base: Duration::from_millis(20),
                     factor: 1.5,

@@ -217,6 +217,8 @@ mod tests {
         max_bytes = 1024
         ttl_ms = 5000
         verify_puts = false
+        [tracing]
+        enabled = false
     "#;
 
     #[test]

@@ -36,7 +36,7 @@ pub(super) struct Key {
 }
 
 /// The transport comes first: it decides about defaults, which whatever is set afterwards replaces.
-pub(super) static KEYS: [Key; 24] = [
+pub(super) static KEYS: [Key; 25] = [
     Key {
         name: TRANSPORT,
         value: Value::Other(Other {
@@ -247,6 +247,12 @@ pub(super) static KEYS: [Key; 24] = [
         value: Value::Flag(field!(cache.verify_puts)),
         is_live: false,
         description: "Whether a put is hashed locally and compared with the gateway's receipt.",
+    },
+    Key {
+        name: "tracing.enabled",
+        value: Value::Flag(field!(tracing.enabled)),
+        is_live: true,
+        description: "Whether calls and connections have spans and events, and calls say which trace they are part of.",
     },
 ];
 
@@ -533,6 +539,7 @@ pub(super) mod tests {
         ("cache.max_bytes", "1024", &["1023", "68719476737"]),
         ("cache.ttl_ms", "5000", &["0", "3600001"]),
         ("cache.verify_puts", "false", &["no"]),
+        ("tracing.enabled", "false", &["no"]),
     ];
 
     #[test]

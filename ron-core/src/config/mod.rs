@@ -61,6 +61,8 @@ pub struct SdkConfig {
     pub tor: TorConfig,
     /// Connections.
     pub pool: PoolConfig,
+    /// What the client tells of itself while it is at work.
+    pub tracing: TracingConfig,
     /// Waits between attempts, and how many there are.
     pub backoff: BackoffConfig,
     /// Keys of mutations.
@@ -119,6 +121,14 @@ pub struct TorConfig {
     /// Tor's SOCKS5 port, on this machine: a loopback address. `RON_SDK_TOR_SOCKS_ADDR`.
     /// Default: `127.0.0.1:9050`.
     pub socks_addr: SocketAddr,
+}
+
+/// What a client tells of itself while it is at work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TracingConfig {
+    /// Whether calls and connections have spans and events, and calls say which trace they are part of.
+    /// `RON_SDK_TRACING_ENABLED`. Default: true.
+    pub enabled: bool,
 }
 
 /// Connections to the gateway.
@@ -184,6 +194,7 @@ impl Default for SdkConfig {
             proxy: None,
             tor: TorConfig::default(),
             pool: PoolConfig { max: 4 },
+            tracing: TracingConfig { enabled: true },
             backoff: BackoffConfig::default(),
             idempotency: IdempotencyConfig { enabled: true },
             cache: CacheConfig::default(),

@@ -14,7 +14,8 @@ use tracing::{debug, debug_span, info_span, trace, Instrument, Span};
 pub(crate) struct CallSpan {
     span: Span,
     started: Instant,
-    has_ended: bool,
+    /// It has nothing to say, or has said it.
+    is_silent: bool,
 }
 
 /// How a call ended.
@@ -28,12 +29,20 @@ pub(crate) struct CallEnd {
 impl CallSpan {
     /// `operation` is the operation's name within its plane.
     pub(crate) fn new(
+        enabled: bool,
         (plane, operation): (Plane, &'static str),
         gateway: &Endpoint,
         limit: Duration,
         request_bytes: usize,
         started: Instant,
     ) -> Self {
+        if !enabled {
+            return Self {
+                span: Span::none(),
+                started,
+                is_silent: true,
+            };
+        }
         let span = info_span!(
             target: TARGET,
             "sdk.call",
@@ -50,7 +59,7 @@ impl CallSpan {
         Self {
             span,
             started,
-            has_ended: false,
+            is_silent: false,
         }
     }
 
@@ -65,7 +74,9 @@ impl CallSpan {
     }
 
     pub(crate) fn end(mut self, end: CallEnd) {
-        self.has_ended = true;
+        if std::mem::replace(&mut self.is_silent, true) {
+            return;
+        }
         if !self.span.is_disabled() {
             self.span.record("attempts", end.attempts);
             self.span.record("status", end.outcome.status);
@@ -90,7 +101,7 @@ impl CallSpan {
 
 impl Drop for CallSpan {
     fn drop(&mut self) {
-        if !self.has_ended {
+        if !self.is_silent {
             self.say_ended("dropped");
         }
     }
@@ -102,7 +113,10 @@ pub(crate) struct RetrySpan(Span);
 
 impl RetrySpan {
     /// `attempt` is the number of the one that failed.
-    pub(crate) fn new(attempt: u32, outcome: Outcome, delay: Duration) -> Self {
+    pub(crate) fn new(enabled: bool, attempt: u32, outcome: Outcome, delay: Duration) -> Self {
+        if !enabled {
+            return Self(Span::none());
+        }
         let span = debug_span!(
             target: TARGET,
             "sdk.retry",
@@ -134,21 +148,37 @@ impl RetrySpan {
 
 /// Reads a reply in a span of its own.
 pub(crate) fn decode<T>(
+    enabled: bool,
     attempt: u32,
     status: u16,
     reply_bytes: usize,
     read: impl FnOnce() -> T,
 ) -> T {
-    debug_span!(target: TARGET, "sdk.decode", attempt, status, reply_bytes).in_scope(read)
+    match enabled {
+        true => {
+            debug_span!(target: TARGET, "sdk.decode", attempt, status, reply_bytes).in_scope(read)
+        }
+        false => read(),
+    }
 }
 
 /// An attempt begins: it takes a connection, or dials one.
-pub(crate) fn attempt_begun(attempt: u32) {
-    trace!(name: "sdk.attempt.begun", target: TARGET, attempt, "an attempt begins");
+pub(crate) fn attempt_begun(enabled: bool, attempt: u32) {
+    if enabled {
+        trace!(name: "sdk.attempt.begun", target: TARGET, attempt, "an attempt begins");
+    }
 }
 
 /// An attempt is over. `connection` is the number of the one that brought the reply.
-pub(crate) fn attempt_ended(attempt: u32, outcome: Outcome, connection: Option<u64>) {
+pub(crate) fn attempt_ended(
+    enabled: bool,
+    attempt: u32,
+    outcome: Outcome,
+    connection: Option<u64>,
+) {
+    if !enabled {
+        return;
+    }
     trace!(
         name: "sdk.attempt.ended",
         target: TARGET,

@@ -2,7 +2,7 @@
 //!
 //! A connection is driven by its callers, so that its events come in the span of the call that met with them.
 
-use super::{micros, outcome, TARGET};
+use super::{micros, outcome, Tracing, TARGET};
 use crate::error::ErrorKind;
 use crate::metrics::Metrics;
 use crate::transport::endpoint::Endpoint;
@@ -16,6 +16,7 @@ pub(crate) struct ConnectionLabel {
     gateway: Arc<Endpoint>,
     number: u64,
     metrics: Metrics,
+    tracing: Tracing,
 }
 
 /// Something that befell a connection. Collected under its lock, and [said](ConnectionLabel::say) after that.
@@ -38,11 +39,17 @@ pub(crate) enum ConnectionEvent {
 }
 
 impl ConnectionLabel {
-    pub(crate) fn new(gateway: &Arc<Endpoint>, number: u64, metrics: &Metrics) -> Self {
+    pub(crate) fn new(
+        gateway: &Arc<Endpoint>,
+        number: u64,
+        metrics: &Metrics,
+        tracing: &Tracing,
+    ) -> Self {
         Self {
             gateway: Arc::clone(gateway),
             number,
             metrics: metrics.clone(),
+            tracing: tracing.clone(),
         }
     }
 
@@ -56,6 +63,9 @@ impl ConnectionLabel {
 
     /// No TCP connection came about.
     pub(crate) fn dial_failed(&self, error: ErrorKind, elapsed: Duration) {
+        if !self.tracing.is_enabled() {
+            return;
+        }
         debug!(
             name: "sdk.dial.failed",
             target: TARGET,
@@ -68,6 +78,9 @@ impl ConnectionLabel {
     }
 
     pub(crate) fn say(&self, event: ConnectionEvent) {
+        if !self.tracing.is_enabled() {
+            return;
+        }
         let (gateway, connection) = (&*self.gateway, self.number);
         match event {
             ConnectionEvent::Opened { slots, elapsed } => debug!(

@@ -8,9 +8,11 @@
 
 mod call;
 mod connection;
+mod switch;
 
 pub(crate) use call::{attempt_begun, attempt_ended, decode, CallEnd, CallSpan, RetrySpan};
 pub(crate) use connection::{ConnectionEvent, ConnectionLabel};
+pub(crate) use switch::Tracing;
 
 use crate::error::ErrorKind;
 use crate::oap::Executed;

@@ -93,7 +93,14 @@ impl Visit for Outcomes {
 fn span() -> CallSpan {
     let gateway = "https://gateway.example".parse().unwrap();
     let limit = Duration::from_secs(1);
-    CallSpan::new((Plane::Storage, "get"), &gateway, limit, 0, Instant::now())
+    CallSpan::new(
+        true,
+        (Plane::Storage, "get"),
+        &gateway,
+        limit,
+        0,
+        Instant::now(),
+    )
 }
 
 #[test]

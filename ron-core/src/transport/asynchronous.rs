@@ -15,6 +15,7 @@ use crate::process::Origin;
 use crate::retry::Random;
 use crate::runtime::SharedRuntime;
 use crate::stats::ClientStats;
+use crate::telemetry::Tracing;
 use std::future::{poll_fn, Future};
 use std::io;
 use std::mem;
@@ -72,12 +73,13 @@ impl AsyncTransport {
         config: &SdkConfig,
         random: Arc<Random>,
         metrics: &Metrics,
+        tracing: &Tracing,
     ) -> Result<Self, SdkError> {
         Ok(Self {
             #[cfg(feature = "internals")]
             echo: (config.transport == crate::config::Transport::Echo)
                 .then(|| Box::new(super::echo::Echo::new())),
-            dialer: Dialer::new(config, metrics)?,
+            dialer: Dialer::new(config, metrics, tracing)?,
             pool: Pool::new(config, random),
             hello: super::hello(),
             own: OnceLock::new(),

@@ -16,6 +16,7 @@ use crate::oap::hello::HelloRequest;
 use crate::oap::Executed;
 use crate::retry::Random;
 use crate::stats::ClientStats;
+use crate::telemetry::Tracing;
 use std::io;
 use std::mem;
 use std::sync::Arc;
@@ -37,12 +38,13 @@ impl BlockingTransport {
         config: &SdkConfig,
         random: Arc<Random>,
         metrics: &Metrics,
+        tracing: &Tracing,
     ) -> Result<Self, SdkError> {
         Ok(Self {
             #[cfg(feature = "internals")]
             echo: (config.transport == crate::config::Transport::Echo)
                 .then(|| Box::new(super::echo::Echo::new())),
-            dialer: Dialer::new(config, metrics)?,
+            dialer: Dialer::new(config, metrics, tracing)?,
             pool: Pool::new(config, random),
             hello: super::hello(),
         })

@@ -26,7 +26,7 @@ use crate::config::{SdkConfig, Timeouts};
 use crate::error::{ErrorKind, SdkError};
 use crate::metrics::{IoTimeout, Metrics};
 use crate::oap::hello::HelloRequest;
-use crate::telemetry::ConnectionLabel;
+use crate::telemetry::{ConnectionLabel, Tracing};
 use connection::Connection;
 use endpoint::Endpoint;
 use pool::DialPermit;
@@ -52,6 +52,7 @@ struct Dialer {
     timeouts: Timeouts,
     pool_max: usize,
     metrics: Metrics,
+    tracing: Tracing,
 }
 
 /// What was in the way of a connection.
@@ -89,7 +90,7 @@ impl From<Problem> for Obstacle {
 }
 
 impl Dialer {
-    fn new(config: &SdkConfig, metrics: &Metrics) -> Result<Self, SdkError> {
+    fn new(config: &SdkConfig, metrics: &Metrics, tracing: &Tracing) -> Result<Self, SdkError> {
         Ok(Self {
             endpoint: Arc::new(config.endpoints()?.remove(0)),
             proxy: Proxy::of(config),
@@ -97,6 +98,7 @@ impl Dialer {
             timeouts: config.timeouts.clone(),
             pool_max: config.pool.max,
             metrics: metrics.clone(),
+            tracing: tracing.clone(),
         })
     }
 
@@ -114,7 +116,7 @@ impl Dialer {
 
     /// What telemetry calls a connection.
     fn label(&self, id: ConnectionId) -> ConnectionLabel {
-        ConnectionLabel::new(&self.endpoint, id.0, &self.metrics)
+        ConnectionLabel::new(&self.endpoint, id.0, &self.metrics, &self.tracing)
     }
 
     /// Slots of one connection, so that all of them together stay within [`MAX_IN_FLIGHT`].
@@ -215,7 +217,8 @@ mod tests {
     /// The call's time is over, and the proxy has answered all the same.
     #[test]
     fn what_a_proxy_has_answered_is_not_masked_by_the_calls_limit() {
-        let dialer = Dialer::new(&SdkConfig::over_tor(), &Metrics::new()).unwrap();
+        let dialer = Dialer::new(&SdkConfig::over_tor(), &Metrics::new(), &Tracing::new(true));
+        let dialer = dialer.unwrap();
         let over = Instant::now();
         let refused = Obstacle::Refused(Refusal::Failed("answered 1".into()));
         let error = dialer.dial_failed(refused, over);

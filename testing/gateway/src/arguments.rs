@@ -57,6 +57,9 @@ pub(crate) struct Dev {
     /// Deny the capabilities whose token ids are in this file, one on each line; read again when it changes.
     #[arg(long, value_name = "FILE")]
     pub(crate) revoked: Option<PathBuf>,
+    /// Write a line about every call to the standard error stream, with the trace that it is part of.
+    #[arg(long)]
+    pub(crate) log_calls: bool,
     /// Write ca.pem into this folder and leave it there, instead of a temporary one.
     #[arg(long, value_name = "DIR")]
     pub(crate) directory: Option<PathBuf>,
@@ -98,6 +101,9 @@ pub(crate) struct Serve {
     /// Let one subject begin at most so many calls a second [default: any].
     #[arg(long, value_name = "NUMBER")]
     pub(crate) calls_per_second_per_subject: Option<NonZeroU32>,
+    /// Write a line about every call to the standard error stream, with the trace that it is part of.
+    #[arg(long)]
+    pub(crate) log_calls: bool,
     /// Inject the faults that the variables RON_GATEWAY_FAULT_* ask for, and let the holder of the
     /// printed token change them: for tests only.
     #[arg(long)]

@@ -1,5 +1,6 @@
 //! What a gateway can be told when it starts.
 
+use crate::call_log::CallLog;
 use crate::capability::{Clock, KeyRing, Revocations};
 use crate::defect::Defect;
 use crate::faults::AdminToken;
@@ -58,6 +59,8 @@ pub struct GatewayConfig {
     pub deduplication: Deduplication,
     /// A guarantee that is broken, for tests of a checker and never for use. Default: none.
     pub defect: Option<Defect>,
+    /// Hears of every call that is about to be executed. Default: none.
+    pub call_log: Option<CallLog>,
     /// Whether effects are counted in a [`Ledger`](crate::Ledger), for tests. Default: false.
     pub ledger: bool,
 }
@@ -83,6 +86,7 @@ impl Default for GatewayConfig {
             idempotency: IdempotencyLimits::default(),
             deduplication: Deduplication::default(),
             defect: None,
+            call_log: None,
             ledger: false,
         }
     }

@@ -6,7 +6,7 @@
 use crate::arguments::Dev;
 use crate::injection::{Injection, ADMIN_TOKEN};
 use crate::say;
-use crate::serve::{drain, print, revocations, root_keys, start};
+use crate::serve::{call_log, drain, print, revocations, root_keys, start};
 use crate::signals::EndSignals;
 use ron_app_sdk::Capability;
 use ron_gateway::certificates::{Authority, CertificateRequest};
@@ -57,6 +57,7 @@ pub(crate) async fn run(arguments: Dev) -> Result<u8, String> {
         idempotency,
         expose_metrics: true,
         admin_token: Some(injection.token.clone()),
+        call_log: arguments.log_calls.then(call_log),
         ..GatewayConfig::default()
     };
     let gateway = start(config, identity).await?;

@@ -21,6 +21,7 @@
 //! ```
 
 mod answer;
+mod call_log;
 pub mod capability;
 pub mod certificates;
 mod config;
@@ -46,6 +47,7 @@ mod tls;
 mod write_stall;
 
 pub use answer::Answer;
+pub use call_log::{CallLog, LoggedCall};
 pub use config::{GatewayConfig, Limits};
 pub use defect::Defect;
 pub use engine::Backends;

@@ -6,7 +6,7 @@ use crate::say;
 use crate::signals::EndSignals;
 use ron_gateway::capability::{KeyRing, Revocations};
 use ron_gateway::certificates::ServerIdentity;
-use ron_gateway::{Gateway, GatewayConfig, Limits};
+use ron_gateway::{CallLog, Gateway, GatewayConfig, Limits};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -40,6 +40,7 @@ pub(crate) async fn run(arguments: Serve) -> Result<u8, String> {
             ..Limits::default()
         },
         admin_token: injection.as_ref().map(|injection| injection.token.clone()),
+        call_log: arguments.log_calls.then(call_log),
         ..GatewayConfig::default()
     };
     let gateway = start(config, identity).await?;
@@ -55,6 +56,15 @@ pub(crate) async fn run(arguments: Serve) -> Result<u8, String> {
     say("draining; a second signal ends it at once");
     drain(&gateway, &mut signals).await;
     Ok(0)
+}
+
+/// A log of calls on the standard error stream: one JSON document on each line.
+pub(crate) fn call_log() -> CallLog {
+    CallLog::new(|call| {
+        if let Ok(line) = serde_json::to_string(call) {
+            say(&line);
+        }
+    })
 }
 
 /// The keys in these files.

@@ -59,3 +59,5 @@ class Settings(TypedDict, total=False):
     """For so long, 1 ms to 1 h. Default: 30 s."""
     cache_verify_puts: bool
     """Whether a put is hashed locally and compared with the gateway's receipt. Default: true."""
+    tracing_enabled: bool
+    """Whether calls and connections have spans and events, and calls say which trace they are part of. Default: true."""

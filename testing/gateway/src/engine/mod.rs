@@ -26,7 +26,7 @@ use bytes::{Bytes, BytesMut};
 use ron_app_sdk::oap::{
     EffectReply, ErrorReply, Executed, IndexResolveReply, MailboxReceiveReply, ObjectReply, Reason,
 };
-use ron_app_sdk::{EdgePath, IdemKey, IndexKey};
+use ron_app_sdk::{EdgePath, IdemKey, IndexKey, TraceParent};
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
@@ -57,6 +57,8 @@ pub(crate) struct Call {
     pub(crate) idem: Option<IdemKey>,
     /// Which attempt of the call this is, from 1.
     pub(crate) attempt: u8,
+    /// The trace that it is part of.
+    pub(crate) traceparent: Option<TraceParent>,
     pub(crate) deadline: Instant,
 }
 
@@ -310,6 +312,7 @@ mod tests {
             action,
             idem: None,
             attempt: 1,
+            traceparent: None,
             deadline,
         }
     }

@@ -182,8 +182,12 @@ where
         action,
         idem,
         attempt: FIRST_ATTEMPT,
+        traceparent: request::traceparent(&head.headers),
         deadline: Instant::now() + DEADLINE,
     };
+    if let Some(log) = &shared.config.call_log {
+        log.say(&call);
+    }
     let injections = shared.faults.for_http(call.action.label(), call.attempt);
     let answer = if injections.is_empty() {
         shared.engine.execute(call, body, &shared.phase)

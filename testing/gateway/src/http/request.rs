@@ -8,7 +8,7 @@ use hyper::header::{HeaderMap, HeaderValue, AUTHORIZATION, IF_RANGE, RANGE};
 use hyper::http::request::Parts;
 use hyper::Method;
 use ron_app_sdk::oap::{ErrorReply, Reason};
-use ron_app_sdk::{Attributes, ByteRange, Capability, IdemKey, IndexKey, Topic};
+use ron_app_sdk::{Attributes, ByteRange, Capability, IdemKey, IndexKey, Topic, TraceParent};
 
 /// The scheme of the `Authorization` header.
 const SCHEME: &str = "Ron";
@@ -131,6 +131,11 @@ pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdemKey>, St
         .map_err(|_| "Idempotency-Key: not ASCII".to_owned())?;
     let refuse = |error| format!("Idempotency-Key: {error}");
     IdemKey::new(key).map(Some).map_err(refuse)
+}
+
+/// The `traceparent` header, where it is one.
+pub(super) fn traceparent(headers: &HeaderMap) -> Option<TraceParent> {
+    headers.get("traceparent")?.to_str().ok()?.parse().ok()
 }
 
 /// How a request says what it wants beside its head.
@@ -271,6 +276,17 @@ fn percent_decode(text: &str) -> Option<String> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_header_that_is_no_traceparent_is_none() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(traceparent(&headers), None);
+        let text = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        headers.insert("traceparent", text.parse().unwrap());
+        assert_eq!(traceparent(&headers).unwrap().as_str(), text);
+        headers.insert("traceparent", "00-trace".parse().unwrap());
+        assert_eq!(traceparent(&headers), None);
+    }
     use ron_app_sdk::Macaroon;
 
     fn headers(name: &'static str, value: &str) -> HeaderMap {

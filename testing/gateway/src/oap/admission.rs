@@ -54,6 +54,8 @@ fn admit_operation(
         action,
         idem: context.idem,
         attempt: context.attempt,
+        // One that is none is left out, and is no reason to refuse the call.
+        traceparent: context.traceparent.and_then(|text| text.parse().ok()),
         deadline,
     })
 }

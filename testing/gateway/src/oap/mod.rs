@@ -284,6 +284,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     fn execute(&mut self, corr_id: u64, call: Call, body: Bytes) {
+        if let Some(log) = &self.shared.config.call_log {
+            log.say(&call);
+        }
         let (label, interrupted) = (call.action.label(), call.action.interrupted());
         let Some(answer) = self.start(corr_id, call, body) else {
             return;
