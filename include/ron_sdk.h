@@ -46,7 +46,7 @@
 #include <stdint.h>
 
 /** The defaults of ron_call_options_t. */
-#define RON_CALL_OPTIONS_INIT {sizeof(ron_call_options_t), RON_TIMEOUT_DEFAULT, NULL, NULL, NULL, NULL, NULL, NULL}
+#define RON_CALL_OPTIONS_INIT {sizeof(ron_call_options_t), RON_TIMEOUT_DEFAULT, NULL, NULL, NULL, NULL, NULL, NULL, NULL}
 
 /** An empty ron_report_t. */
 #define RON_REPORT_INIT {sizeof(ron_report_t), 0, 0, 0, 0, 0}
@@ -146,6 +146,12 @@ typedef struct ron_metrics_t ron_metrics_t;
  * clients may use one queue. After a fork, the child's uses of it fail as RON_FORK_DETECTED; it may release it.
  */
 typedef struct ron_queue_t ron_queue_t;
+
+/**
+ * What is known of a client, check by check. Released with ron_readiness_release(). It does not change: threads may read
+ * it at once.
+ */
+typedef struct ron_readiness_t ron_readiness_t;
 
 /**
  * What came of an asynchronous call: a value, or an error. Released with ron_result_release(). One thread at a time may
@@ -304,6 +310,11 @@ typedef struct ron_call_options_t {
      * What body_release is called with.
      */
     void *body_release_data;
+    /**
+     * The trace that the call is part of, as W3C Trace Context has it: "00-", 32, "-", 16, "-" and 2 lower-case hexadecimal
+     * digits. The gateway learns it with each attempt, unless `tracing.enabled` is off. NULL for none.
+     */
+    const char *traceparent;
 } ron_call_options_t;
 
 /**
@@ -473,6 +484,16 @@ typedef struct ron_receive_t {
 typedef uint32_t ron_dead_reason_t;
 
 /**
+ * What came of a check: one of RON_CHECK_*. A later version may have further numbers.
+ */
+typedef uint32_t ron_check_t;
+
+/**
+ * Which check: one of RON_CHECKED_*, in their order. Where one has failed, nothing is known of those behind it.
+ */
+typedef uint32_t ron_checked_t;
+
+/**
  * Which part of which object ron_storage_get_range() has fetched. A plain value.
  */
 typedef struct ron_part_t {
@@ -530,6 +551,41 @@ typedef struct ron_part_t {
  * For a reason that this library does not know.
  */
 #define RON_DEAD_OTHERWISE 2
+
+/**
+ * It has not come to that yet.
+ */
+#define RON_CHECK_UNKNOWN 0
+
+/**
+ * All is well.
+ */
+#define RON_CHECK_OK 1
+
+/**
+ * It is not.
+ */
+#define RON_CHECK_FAILED 2
+
+/**
+ * There is nothing to be checked.
+ */
+#define RON_CHECK_NOT_APPLICABLE 3
+
+/**
+ * The settings, and the files that they name.
+ */
+#define RON_CHECKED_CONFIG 0
+
+/**
+ * Tor, where the transport is that.
+ */
+#define RON_CHECKED_TOR 1
+
+/**
+ * A connection to the gateway that has answered HELLO.
+ */
+#define RON_CHECKED_TRANSPORT 2
 
 /**
  * It succeeded.
@@ -1464,6 +1520,54 @@ ron_status_t ron_queue_close(const struct ron_queue_t *queue,
  * callbacks are not called. NULL is allowed. Its descriptor is closed: take it out of the event loop first.
  */
 void ron_queue_release(struct ron_queue_t *queue);
+
+/**
+ * What the client knows of itself, without I/O and without waiting; the caller releases it. Of its two forms, the one that
+ * knows more counts.
+ */
+ron_status_t ron_client_ready(const struct ron_client_t *client,
+                              struct ron_readiness_t **out,
+                              struct ron_error_t **error);
+
+/**
+ * Finds out whether the client is ready: opens a connection of its blocking calls, or lets one that is open show that it is
+ * alive. It needs no capability, and calls go on meanwhile. It is tried again as a read is, within the options' limit;
+ * of the options, `timeout_ms` and `is_interrupted` count. What goes wrong is in what it puts into `out`, which the caller
+ * releases; RON_CONFIG for a limit out of its range.
+ */
+ron_status_t ron_client_probe(const struct ron_client_t *client,
+                              const struct ron_call_options_t *options,
+                              struct ron_readiness_t **out,
+                              struct ron_error_t **error);
+
+/**
+ * Whether every check that applies is well; false for NULL.
+ */
+bool ron_readiness_is_ready(const struct ron_readiness_t *readiness);
+
+/**
+ * What came of a check, RON_CHECK_UNKNOWN for NULL and for one that is none. Where it has failed, puts its status into
+ * `status`, which may be NULL.
+ */
+ron_check_t ron_readiness_check(const struct ron_readiness_t *readiness,
+                                ron_checked_t check,
+                                ron_status_t *status);
+
+/**
+ * Why a check has failed, for a person; NULL where it has not.
+ */
+const char *ron_readiness_reason(const struct ron_readiness_t *readiness,
+                                 ron_checked_t check);
+
+/**
+ * The name of a check, such as "transport"; NULL for one that is none. Valid for ever.
+ */
+const char *ron_check_name(ron_checked_t check);
+
+/**
+ * Releases it. NULL is allowed.
+ */
+void ron_readiness_release(struct ron_readiness_t *readiness);
 
 /**
  * The error, which stays the result's own and is valid as long as that; NULL where there is none, and for NULL.

@@ -341,6 +341,30 @@ private:
     detail::Handle<ron_metrics_t, ron_metrics_release> handle_;
 };
 
+// Whether a client is ready, check by check.
+class Readiness {
+public:
+    explicit Readiness(ron_readiness_t *readiness) noexcept : handle_(readiness) {}
+    // Whether every check that applies is well.
+    bool is_ready() const noexcept { return ron_readiness_is_ready(handle_.get()); }
+    // RON_CHECKED_CONFIG, RON_CHECKED_TOR or RON_CHECKED_TRANSPORT.
+    ron_check_t check(ron_checked_t check) const noexcept { return ron_readiness_check(handle_.get(), check, nullptr); }
+    // RON_OK where it has not failed.
+    ron_status_t status(ron_checked_t check) const noexcept {
+        ron_status_t status = RON_OK;
+        ron_readiness_check(handle_.get(), check, &status);
+        return status;
+    }
+    // Why it has failed; empty where it has not.
+    std::string_view reason(ron_checked_t check) const noexcept {
+        const char *reason = ron_readiness_reason(handle_.get(), check);
+        return reason ? reason : std::string_view();
+    }
+
+private:
+    detail::Handle<ron_readiness_t, ron_readiness_release> handle_;
+};
+
 // A message to be sent. What it points to stays the caller's until the call has ended.
 struct Mail {
     std::string topic;
@@ -370,6 +394,8 @@ struct Options {
     std::optional<std::chrono::milliseconds> timeout;
     std::optional<std::string> idempotency_key;
     ron_report_t *report = nullptr;
+    // The trace that the call is part of, as W3C Trace Context has it.
+    std::optional<std::string> traceparent = std::nullopt;
 };
 
 class Config {
@@ -466,6 +492,10 @@ public:
             key_.emplace(*options.idempotency_key);
             raw_.idempotency_key = key_->get();
         }
+        if (options.traceparent) {
+            traceparent_.emplace(*options.traceparent);
+            raw_.traceparent = traceparent_->get();
+        }
         raw_.report = callback ? nullptr : options.report;
         raw_.callback = callback;
     }
@@ -473,7 +503,7 @@ public:
     const ron_call_options_t *get() const noexcept { return &raw_; }
 
 private:
-    std::optional<Text> key_;
+    std::optional<Text> key_, traceparent_;
     ron_call_options_t raw_;
 };
 
@@ -547,6 +577,23 @@ public:
     Metrics metrics() const {
         return detail::attempt_handle<Metrics, ron_metrics_t>([&](ron_metrics_t **out, ron_error_t **error) {
                    return ron_client_metrics(get(), out, error);
+               })
+            .value();
+    }
+
+    // What the client knows of itself, without I/O.
+    Readiness ready() const {
+        return detail::attempt_handle<Readiness, ron_readiness_t>([&](ron_readiness_t **out, ron_error_t **error) {
+                   return ron_client_ready(get(), out, error);
+               })
+            .value();
+    }
+    // What it finds out: it connects, or lets a connection that is open show that it is alive.
+    Readiness probe(std::optional<std::chrono::milliseconds> limit = {}) const {
+        Options options;
+        options.timeout = limit;
+        return handle<Readiness, ron_readiness_t>(options, [&](auto out, auto raw, auto error) {
+                   return ron_client_probe(get(), raw, out, error);
                })
             .value();
     }

@@ -31,6 +31,7 @@ pub mod message;
 pub mod metrics;
 pub mod options;
 pub mod queue;
+pub mod ready;
 pub mod result;
 mod start;
 pub mod status;

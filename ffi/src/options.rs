@@ -5,9 +5,9 @@ use crate::boundary::{text, Outcome};
 use crate::capability::ron_release_t;
 use crate::error::{executed, ron_executed_t, Failure};
 use crate::queue::ron_callback_t;
-use ron_app_sdk::{CallReport, IdemKey};
+use ron_app_sdk::{CallReport, IdemKey, TraceParent};
 use std::ffi::{c_char, c_void};
-use std::mem::size_of;
+use std::mem::{offset_of, size_of};
 use std::ptr;
 use std::time::Duration;
 
@@ -87,11 +87,14 @@ pub struct ron_call_options_t {
     pub body_release: ron_release_t,
     /// What body_release is called with.
     pub body_release_data: *mut c_void,
+    /// The trace that the call is part of, as W3C Trace Context has it: "00-", 32, "-", 16, "-" and 2 lower-case hexadecimal
+    /// digits. The gateway learns it with each attempt, unless `tracing.enabled` is off. NULL for none.
+    pub traceparent: *const c_char,
 }
 
 // SAFETY: repr(C), begins with its size, numbers and pointers only.
 unsafe impl Versioned for ron_call_options_t {
-    const FIRST_SIZE: usize = size_of::<Self>();
+    const FIRST_SIZE: usize = offset_of!(Self, traceparent);
     const DEFAULT: Self = Self {
         struct_size: size_of::<Self>(),
         timeout_ms: RON_TIMEOUT_DEFAULT,
@@ -101,6 +104,7 @@ unsafe impl Versioned for ron_call_options_t {
         callback: None,
         body_release: None,
         body_release_data: ptr::null_mut(),
+        traceparent: ptr::null(),
     };
 }
 
@@ -127,6 +131,16 @@ impl ron_call_options_t {
         let key = IdemKey::new(key)
             .map_err(|rule| Failure::argument(format!("idempotency_key: {rule}")))?;
         Ok(Some(key))
+    }
+
+    /// The trace, where one is given.
+    pub(crate) unsafe fn traceparent(&self) -> Outcome<Option<TraceParent>> {
+        if self.traceparent.is_null() {
+            return Ok(None);
+        }
+        let parent = TraceParent::new(text(self.traceparent, "traceparent")?)
+            .map_err(|rule| Failure::argument(format!("traceparent: {rule}")))?;
+        Ok(Some(parent))
     }
 }
 

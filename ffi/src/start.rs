@@ -8,6 +8,7 @@ use crate::queue::ron_queue_t;
 use crate::result::Value;
 use ron_app_sdk::{
     blocking, CallReport, Calls, CapabilitySource, IdemKey, Reported, RonAppSdk, SdkError,
+    TraceParent,
 };
 use std::cell::Cell;
 use std::ffi::c_void;
@@ -32,6 +33,9 @@ pub(crate) unsafe fn block<T>(
     }
     if let Some(key) = options.key()? {
         calls = calls.idempotency_key(key);
+    }
+    if let Some(parent) = options.traceparent()? {
+        calls = calls.traceparent(parent);
     }
     let calls = calls.with_report();
     let (value, how) = interruptible(&options, || work(&calls))?;
@@ -58,7 +62,7 @@ pub(crate) unsafe fn connect(
 
 type IsInterrupted = unsafe extern "C" fn() -> bool;
 
-fn interruptible<T>(options: &ron_call_options_t, work: impl FnOnce() -> T) -> T {
+pub(crate) fn interruptible<T>(options: &ron_call_options_t, work: impl FnOnce() -> T) -> T {
     match options.is_interrupted {
         None => work(),
         Some(is_interrupted) => interruptible_by(is_interrupted, work),
@@ -114,6 +118,7 @@ pub(crate) struct Started {
     source: CapabilitySource,
     limit: Option<Duration>,
     key: Option<IdemKey>,
+    traceparent: Option<TraceParent>,
 }
 
 impl Started {
@@ -124,6 +129,9 @@ impl Started {
         }
         if let Some(key) = &self.key {
             calls = calls.idempotency_key(key.clone());
+        }
+        if let Some(parent) = &self.traceparent {
+            calls = calls.traceparent(parent.clone());
         }
         calls.with_report()
     }
@@ -158,6 +166,7 @@ where
             source: shared_now(start.capability, "capability")?.source.clone(),
             limit: options.limit(),
             key: options.key()?,
+            traceparent: options.traceparent()?,
         }
     };
     let queue = shared(start.queue, "queue")?;

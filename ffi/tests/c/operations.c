@@ -362,6 +362,73 @@ static void connecting(void) {
     ron_client_release(client);
 }
 
+/* What a client knows of itself, and what it finds out. */
+static void readiness(void) {
+    ron_client_t *client = test_client();
+    ron_call_options_t options = RON_CALL_OPTIONS_INIT;
+    ron_readiness_t *ready = NULL;
+    ron_status_t status = RON_OK;
+
+    CHECK_OK(ron_client_ready(client, &ready, &error));
+    CHECK(!ron_readiness_is_ready(ready));
+    CHECK(ron_readiness_check(ready, RON_CHECKED_CONFIG, NULL) == RON_CHECK_OK);
+    CHECK(ron_readiness_check(ready, RON_CHECKED_TOR, NULL) == RON_CHECK_NOT_APPLICABLE);
+    CHECK(ron_readiness_check(ready, RON_CHECKED_TRANSPORT, NULL) == RON_CHECK_UNKNOWN);
+    ron_readiness_release(ready);
+    CHECK_OK(ron_client_probe(client, &options, &ready, &error));
+    CHECK(ron_readiness_is_ready(ready));
+    CHECK(ron_readiness_check(ready, RON_CHECKED_TRANSPORT, &status) == RON_CHECK_OK && status == RON_OK);
+    CHECK(ron_readiness_reason(ready, RON_CHECKED_TRANSPORT) == NULL);
+    ron_readiness_release(ready);
+    CHECK_OK(ron_client_ready(client, &ready, &error));
+    CHECK(ron_readiness_is_ready(ready));
+    ron_readiness_release(ready);
+    options.timeout_ms = 0;
+    CHECK_STATUS(RON_CONFIG, ron_client_probe(client, &options, &ready, &error));
+    CHECK_STATUS(RON_CONFIG, ron_client_ready(NULL, &ready, &error));
+    CHECK_STATUS(RON_CONFIG, ron_client_probe(NULL, NULL, &ready, &error));
+    CHECK(ready == NULL && !ron_readiness_is_ready(NULL));
+    CHECK(ron_readiness_check(NULL, RON_CHECKED_CONFIG, &status) == RON_CHECK_UNKNOWN && status == RON_OK);
+    ron_readiness_release(NULL);
+    ron_client_release(client);
+
+    client = test_client_with("gateway_addr", "https://127.0.0.1:1");
+    options.timeout_ms = 200;
+    CHECK_OK(ron_client_probe(client, &options, &ready, &error));
+    CHECK(!ron_readiness_is_ready(ready));
+    CHECK(ron_readiness_check(ready, RON_CHECKED_TRANSPORT, &status) == RON_CHECK_FAILED);
+    CHECK(status == RON_TRANSPORT && ron_readiness_reason(ready, RON_CHECKED_TRANSPORT) != NULL);
+    CHECK(ron_readiness_check(ready, 3, NULL) == RON_CHECK_UNKNOWN && ron_readiness_reason(ready, 3) == NULL);
+    ron_readiness_release(ready);
+    ron_client_release(client);
+    CHECK(strcmp(ron_check_name(RON_CHECKED_CONFIG), "config") == 0);
+    CHECK(strcmp(ron_check_name(RON_CHECKED_TOR), "tor") == 0);
+    CHECK(strcmp(ron_check_name(RON_CHECKED_TRANSPORT), "transport") == 0 && ron_check_name(3) == NULL);
+}
+
+/* The trace of a call: what it has to look like. The gateway's log is looked at elsewhere. */
+static void traces(void) {
+    ron_client_t *client = test_client();
+    ron_capability_t *capability = test_capability();
+    ron_queue_t *queue = NULL;
+    ron_call_options_t options = RON_CALL_OPTIONS_INIT;
+    ron_object_t object;
+    uint64_t call = 0;
+
+    options.traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    CHECK_OK(ron_edge_head(client, capability, "/ron/64k", &options, &object, &error));
+    CHECK_OK(ron_queue_new(&queue, &error));
+    CHECK_OK(ron_edge_head_start(client, capability, "/ron/64k", &options, queue, NULL, &call, &error));
+    ron_result_release(test_completion(queue, call).result);
+    options.traceparent = "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01";
+    CHECK_STATUS(RON_CONFIG, ron_edge_head(client, capability, "/ron/64k", &options, &object, &error));
+    CHECK_STATUS(RON_CONFIG,
+                 ron_edge_head_start(client, capability, "/ron/64k", &options, queue, NULL, &call, &error));
+    ron_queue_release(queue);
+    ron_capability_release(capability);
+    ron_client_release(client);
+}
+
 static void closing(void) {
     ron_client_t *client = test_client(), *other;
     ron_capability_t *capability = test_capability();
@@ -387,5 +454,6 @@ static void closing(void) {
 
 const struct test operations[] = {
     {"storage", storage}, {"idempotency", idempotency},   {"edge", edge},       {"mailbox", mailbox},
-    {"names", names},     {"capabilities", capabilities}, {"closing", closing}, {NULL, NULL},
+    {"names", names},     {"capabilities", capabilities}, {"closing", closing},
+    {"readiness", readiness}, {"traces", traces}, {NULL, NULL},
 };

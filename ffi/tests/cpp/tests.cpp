@@ -229,6 +229,13 @@ int main() {
     awaited(client, capability);
 #endif
     counted(capability);
+    CHECK(client.probe().is_ready() && client.ready().check(RON_CHECKED_TRANSPORT) == RON_CHECK_OK);
+    CHECK(client.ready().status(RON_CHECKED_TOR) == RON_OK && client.ready().reason(RON_CHECKED_TOR).empty());
+    ron::Options traced;
+    traced.traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    client.edge_head(capability, "/ron/64k", traced);
+    traced.traceparent = "no trace";
+    CHECK(client.try_edge_head(capability, "/ron/64k", traced).status() == RON_CONFIG);
     auto other = client.share();
     CHECK(other.close(1s) == 0);
     CHECK(client.try_edge_head(capability, "/ron/64k").status() == RON_CLOSED);
