@@ -64,7 +64,7 @@
  * The version of the interface that the header describes: its major number times 65,536, plus its minor number. The
  * major number is at the end of the shared library's soname.
  */
-#define RON_ABI_VERSION 2
+#define RON_ABI_VERSION 3
 
 /**
  * The bytes of an address as a text, its NUL included: "b3:" and 64 hexadecimal digits.

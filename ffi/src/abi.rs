@@ -7,7 +7,7 @@ use std::ffi::{c_char, CStr};
 
 /// The version of the interface that the header describes: its major number times 65,536, plus its minor number. The
 /// major number is at the end of the shared library's soname.
-pub const RON_ABI_VERSION: u32 = 2;
+pub const RON_ABI_VERSION: u32 = 3;
 
 /// The version of the interface that the library has.
 #[no_mangle]
