@@ -309,27 +309,6 @@ static void capabilities(void) {
     ron_client_release(client);
 }
 
-static void settings(void) {
-    ron_config_t *config = NULL;
-    ron_client_t *client = NULL;
-    size_t count = 0;
-
-    CHECK_OK(ron_config_new(&config, &error));
-    CHECK_OK(ron_config_set(config, "timeouts.connect_ms", "500", &error));
-    CHECK_STATUS(RON_CONFIG, ron_config_set(config, "timeouts.connect", "500", &error));
-    CHECK_STATUS(RON_CONFIG, ron_config_set(config, "timeouts.connect_ms", "soon", &error));
-    while (ron_config_key(count) != NULL) {
-        count++;
-    }
-    CHECK(count >= 18 && strcmp(ron_config_key(0), "gateway_addr") == 0);
-    CHECK_OK(ron_config_set(config, "pool.max", "17", &error));
-    CHECK_STATUS(RON_CONFIG, ron_client_new(config, &client, &error));
-    CHECK(client == NULL);
-    ron_config_release(config);
-    CHECK_OK(ron_client_new(NULL, &client, &error));
-    ron_client_release(client);
-}
-
 static bool at_once(void) {
     return true;
 }
@@ -455,5 +434,5 @@ static void closing(void) {
 const struct test operations[] = {
     {"storage", storage}, {"idempotency", idempotency},   {"edge", edge},       {"mailbox", mailbox},
     {"names", names},     {"capabilities", capabilities}, {"closing", closing},
-    {"readiness", readiness}, {"traces", traces}, {NULL, NULL},
+    {"connecting", connecting}, {"readiness", readiness}, {"traces", traces},   {NULL, NULL},
 };
