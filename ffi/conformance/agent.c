@@ -599,6 +599,25 @@ static void close_client(const struct agent *agent)
     }
 }
 
+static void show_metrics(const struct agent *agent)
+{
+    struct call call = {.agent = agent};
+    ron_metrics_t *metrics = NULL;
+    ron_buffer_t *text = NULL;
+
+    if (succeeded(&call, ron_client_metrics(agent->client, &metrics, &call.error)) &&
+        succeeded(&call, ron_metrics_text(metrics, &text, &call.error))) {
+        char *line = allocated(malloc(ron_buffer_len(text) + 1));
+        memcpy(line, ron_buffer_data(text), ron_buffer_len(text));
+        line[ron_buffer_len(text)] = '\0';
+        fputs("ok", stdout);
+        say("text", line);
+        free(line);
+    }
+    ron_buffer_release(text);
+    ron_metrics_release(metrics);
+}
+
 /* A line of any length; NULL at the end. */
 static char *read_line(void)
 {
@@ -630,6 +649,8 @@ int main(int argc, char **argv)
             make_client(&agent, &request);
         else if (!strcmp(request.verb, "close"))
             close_client(&agent);
+        else if (!strcmp(request.verb, "metrics"))
+            show_metrics(&agent);
         else
             make(&agent, &request);
         putchar('\n');

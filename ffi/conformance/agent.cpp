@@ -252,6 +252,9 @@ public:
         if (request.verb == "close") {
             return Line("ok").with("left", client_->close(Milliseconds(1000)));
         }
+        if (request.verb == "metrics") {
+            return Line("ok").with("text", client_->metrics().prometheus());
+        }
         return call(request);
     }
 

@@ -80,6 +80,9 @@ async function answer(request: Request): Promise<string> {
     if (request.verb === "close") {
       return line("ok", [["left", await sdk.close({ timeoutMs: CLOSE_TIMEOUT_MS })]]);
     }
+    if (request.verb === "metrics") {
+      return line("ok", [["text", sdk.metricsText()]]);
+    }
     return line("ok", await perform(sdk, request));
   } catch (error) {
     return error instanceof RonError ? line("error", errorFields(error)) : line("misunderstood", [["why", String(error)]]);

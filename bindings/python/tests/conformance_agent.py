@@ -197,6 +197,8 @@ def serve(client: type[RonAppSdk] | type[AsyncRonAppSdk], language: str, can: st
             return "ok"
         if verb == "close":
             return line_of("ok", {"left": wait(lambda: sdk.close(), None)})
+        if verb == "metrics":
+            return line_of("ok", {"text": sdk.metrics_text()})
         if verb not in CALLS:
             raise Misunderstood(f"no such call: {verb}")
         common: dict[str, Any] = dict(seconds(fields, timeout="timeout_ms"))

@@ -79,7 +79,10 @@ fn make(
     for (name, value) in &step.with {
         request = request.with(name, text(value, saved)?);
     }
-    let reply = agent.ask(&request)?;
+    let mut reply = agent.ask(&request)?;
+    if step.verb == "metrics" {
+        reply = samples(&reply)?;
+    }
     let (verb, expected) = match (&step.ok, &step.error) {
         (Some(expected), None) => ("ok", expected),
         (None, Some(expected)) => ("error", expected),
@@ -99,6 +102,24 @@ fn make(
         saved.insert(variable.clone(), found.to_owned());
     }
     Ok(())
+}
+
+/// The metrics of a reply one by one: each sample of the text is a field, which is called by its name and its labels.
+fn samples(reply: &Line) -> Result<Line, String> {
+    let text = reply
+        .get("text")
+        .ok_or_else(|| format!("no text in: {reply}"))?;
+    if !text.ends_with("# EOF\n") {
+        return Err(format!("the text does not end: {reply}"));
+    }
+    let mut fields = Line::new(&reply.verb);
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let (name, value) = line
+            .rsplit_once(' ')
+            .ok_or_else(|| format!("no sample: {line:?}"))?;
+        fields = fields.with(name, value);
+    }
+    Ok(fields)
 }
 
 /// A value as text. That of a text that begins with `$` is what was saved under the rest of it.

@@ -21,6 +21,9 @@ pub(crate) fn serve() -> Result<ExitCode, String> {
             return Ok(Line::new("ok"));
         }
         let (sdk, capability) = made.clone().ok_or_else(|| "no client".to_owned())?;
+        if request.verb == "metrics" {
+            return Ok(Line::new("ok").with("text", sdk.metrics().prometheus()));
+        }
         if request.verb == "close" {
             // On the runtime of the SDK's own, as its calls are.
             queue.submit(async move {

@@ -20,6 +20,9 @@ pub(crate) fn serve() -> Result<ExitCode, String> {
             let left = sdk.close(Duration::from_secs(1));
             return Ok(Line::new("ok").with("left", left));
         }
+        if request.verb == "metrics" {
+            return Ok(Line::new("ok").with("text", sdk.metrics().prometheus()));
+        }
         let calls = settings!(sdk, capability, request);
         perform(calls, request)
     })
