@@ -8,8 +8,8 @@ mod support;
 
 use futures_util::future::join_all;
 use ron_app_sdk::{
-    blocking, Capability, CapabilitySource, ErrorKind, IdemKey, Macaroon, RonAppSdk, SdkConfig,
-    Timeouts,
+    blocking, Capability, CapabilitySource, ErrorKind, IdemKey, Macaroon, Metrics, Readiness,
+    RonAppSdk, SdkConfig, Timeouts,
 };
 use ron_canary::{plan, Operation, Secrets, OPERATIONS};
 use ron_fault_proxy::{Connections, FaultProxy, Faults};
@@ -82,13 +82,23 @@ impl<'a> Scene<'a> {
         self.listener.note_debug(&(&sdk, &calls));
         self.listener
             .note_result(&(operation.blocking)(&calls, inputs));
+        self.note_client(&sdk.ready(), sdk.metrics());
         block_on(async {
             let sdk = RonAppSdk::new(config.clone()).await.unwrap();
             let calls = sdk.with(&source).idempotency_key(self.secrets.key.clone());
             self.listener.note_debug(&(&sdk, &calls));
             let result = (operation.asynchronous)(&calls, inputs).await;
             self.listener.note_result(&result);
+            self.note_client(&sdk.ready(), sdk.metrics());
         });
+    }
+
+    /// Notes what a client says of itself.
+    fn note_client(&self, ready: &Readiness, metrics: &Metrics) {
+        self.listener.note_debug(&(ready, metrics));
+        self.listener.note_debug(&metrics.snapshot());
+        let text = metrics.prometheus();
+        self.listener.note("the client's metrics", text.as_bytes());
     }
 
     fn calls(&self, config: &SdkConfig, source: impl Into<CapabilitySource>) {
@@ -398,6 +408,7 @@ fn no_secret_is_told_over_every_operation_and_fault() {
         "log",
         "metrics",
         "panics",
+        "the client's metrics",
         "the faults' state",
     ];
     assert_eq!(places, expected);
