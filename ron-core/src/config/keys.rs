@@ -251,7 +251,7 @@ pub(super) static KEYS: [Key; 25] = [
     Key {
         name: "tracing.enabled",
         value: Value::Flag(field!(tracing.enabled)),
-        is_live: true,
+        is_live: false,
         description: "Whether calls and connections have spans and events, and calls say which trace they are part of.",
     },
 ];
