@@ -48,8 +48,12 @@ function texts(settings: object): Record<string, string> {
 test("every option arrives at the core", () => {
   const pin = `sha256:${"ab".repeat(32)}`;
   const defaults = texts({});
-  // A pin excludes an authority.
-  const changed: Record<string, string> = { ...texts(EVERY), "tls.pin": texts({ tls: { pin } })["tls.pin"] ?? "" };
+  // A pin excludes an authority, and Tor a proxy.
+  const changed: Record<string, string> = {
+    ...texts(EVERY),
+    "tls.pin": texts({ tls: { pin } })["tls.pin"] ?? "",
+    transport: texts({ transport: "tor" })["transport"] ?? "",
+  };
   for (const { name } of native.settings()) {
     assert.notEqual(changed[name], defaults[name], name);
   }
@@ -102,7 +106,7 @@ test("a wrong option is refused with its name, the value and what is allowed", (
 
 test("options that there are not, or that do not fit together, are refused", () => {
   for (const [wrong, message] of [
-    [{ pool: { most: 1 } }, /pool\.most: no such setting; there are gatewayAddr, /],
+    [{ pool: { most: 1 } }, /pool\.most: no such setting; there are transport, gatewayAddr, /],
     [{ tls: { ca: "a", pin: `sha256:${"ab".repeat(32)}` } }, /tls\.pin/],
     [{ tls: { clientKey: "client.key" } }, /tls\.client_cert: not set/],
     [{ proxy: "http://proxy:1", transport: "tor" }, /proxy: Tor is the proxy/],
