@@ -2,7 +2,7 @@
 # The Python packages, as people get them: wheels in a fresh virtual environment.
 #
 #   scripts/python.sh install FOLDER    builds the wheels and installs nothing but them into FOLDER
-#   scripts/python.sh test [ARGUMENTS]  that, then ruff, mypy and pytest (with the arguments)
+#   scripts/python.sh test [ARGUMENTS]  that, then ruff, mypy, pyright and pytest (with the arguments)
 #   scripts/python.sh leaks             a million calls of each client, which must leave nothing behind
 #   scripts/python.sh bench [ARGUMENTS] the benches, with a module that has the echo
 #   scripts/python.sh scripts           ruff and mypy over scripts/
@@ -63,6 +63,9 @@ tests() {
         $package/python $package/tests $package/benches
     "$tools/bin/mypy" --config-file $package/pyproject.toml --python-executable "$python" --scripts-are-modules \
         examples/python/*.py
+    # It looks for the package with the first interpreter of PATH, and finds a node of its own where there is none.
+    PATH=$(dirname "$python"):$PATH PYRIGHT_PYTHON_IGNORE_WARNINGS=1 \
+        "$tools/bin/pyright" --verifytypes ron_app_sdk --ignoreexternal >"$out/pyright.log" || { cat "$out/pyright.log" >&2; return 1; }
     (cd $package && env -u RON_GATEWAY_BIN "$python" -m pytest -p no:cacheprovider --quiet "$@")
 }
 

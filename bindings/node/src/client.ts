@@ -15,9 +15,11 @@ import {
   type NativeClient,
   type NativeEnvironment,
   type NativeMessage,
+  type ReadinessFields,
   type SettingTexts,
   type Started,
 } from "./native.js";
+import { readinessOf, type Readiness } from "./readiness.js";
 import { environmentSettings, flatten, type Settings } from "./options.js";
 
 /** A client's settings, and what its calls are made with where they say nothing else. */
@@ -103,6 +105,9 @@ export type Metrics = Readonly<Record<string, readonly MetricSample[]>>;
 
 /** How a client connects. */
 export type ConnectOptions = Omit<CallOptions, "capability">;
+
+/** How a client is probed. */
+export type ProbeOptions = Omit<ConnectOptions, "onReport">;
 
 export interface CloseOptions {
   /** How long to wait for open calls; 10 s by default. */
@@ -196,6 +201,23 @@ export class RonAppSdk {
    */
   connect(options: ConnectOptions = {}): Promise<void> {
     return this.#connect(options, this.connect);
+  }
+
+  /** Whether the client is ready, as far as it knows without any I/O. */
+  ready(): Readiness {
+    return readinessOf(this.#native.ready());
+  }
+
+  /**
+   * Finds out whether the client is ready: opens a connection, or lets one that is open show that it is alive. Needs no
+   * capability. What goes wrong is in what it returns.
+   */
+  async probe(options: ProbeOptions = {}): Promise<Readiness> {
+    const fields = await call<ReadinessFields>("probe", this.probe, options, (environment) => {
+      const timeoutMs = options.timeoutMs === undefined ? undefined : numberOf("timeoutMs", options.timeoutMs);
+      return this.#native.probe(environment, timeoutMs);
+    });
+    return readinessOf(fields);
   }
 
   /**

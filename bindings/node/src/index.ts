@@ -14,6 +14,7 @@ export {
   type MutationOptions,
   type NackOptions,
   type ObjectInfo,
+  type ProbeOptions,
   type PublishOptions,
   type ReceiveOptions,
   type SendOptions,
@@ -52,4 +53,5 @@ export {
 export type { MailboxMessage, MailboxOptions } from "./mailbox.js";
 export { Lease, type DeadLetter, type Message, type Receipt } from "./messages.js";
 export type { CallReport, ClientStats } from "./native.js";
+export type { Check, Readiness } from "./readiness.js";
 export type { SettingPath, Settings } from "./options.js";

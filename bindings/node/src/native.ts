@@ -106,9 +106,23 @@ export interface NativeClient {
   indexPublish: Call<[name: string, address: string, expected: string | undefined]>;
   connect(environment: NativeEnvironment, timeoutMs: number | undefined, report: boolean): Started;
   close(environment: NativeEnvironment, limitMs: number): Started;
+  ready(): ReadinessFields;
+  probe(environment: NativeEnvironment, timeoutMs: number | undefined): Started;
   stats(): ClientStats;
   metricsText(): string;
   metrics(): { name: string; labels: string[]; value: number }[];
+}
+
+interface CheckFields {
+  readonly state: "ok" | "failed" | "not_applicable" | "unknown";
+  readonly failure?: Failure;
+}
+
+export interface ReadinessFields {
+  readonly isReady: boolean;
+  readonly config: CheckFields;
+  readonly tor: CheckFields;
+  readonly transport: CheckFields;
 }
 
 /** What a client has at the moment. */

@@ -15,6 +15,7 @@ import {
   RonNotFoundError,
   RonRangeNotSatisfiableError,
   RonStaleLeaseError,
+  RonTransportError,
   type CallReport,
 } from "@ron/app-sdk";
 import { gatewayOfThisFile, unique } from "./support.mjs";
@@ -181,6 +182,18 @@ test("a client that connects has reached its gateway, without a capability", asy
   assert.equal(sdk.stats().connections, 1);
   await assert.rejects(sdk.connect({ signal: AbortSignal.abort() }), RonCancelledError);
   await assert.rejects(sdk.connect({ timeoutMs: 0 }), RonConfigError);
+});
+
+test("a client says whether it is ready", async () => {
+  await using sdk = its.gateway.client();
+  const before = sdk.ready();
+  assert.deepEqual([before.isReady, before.config.state, before.tor.state, before.transport.state], [false, "ok", "not_applicable", "unknown"]);
+  assert.equal((await sdk.probe({ timeoutMs: 5_000 })).isReady, true);
+  assert.deepEqual(sdk.ready().transport, { state: "ok", error: undefined });
+  await using nowhere = its.gateway.client({ gatewayAddr: "https://127.0.0.1:1", backoff: { maxAttempts: 1 } });
+  const { isReady, transport } = await nowhere.probe();
+  assert.deepEqual([isReady, transport.state, transport.error instanceof RonTransportError], [false, "failed", true]);
+  await assert.rejects(sdk.probe({ timeoutMs: 0 }), RonConfigError);
 });
 
 test("metrics count what was called", async () => {

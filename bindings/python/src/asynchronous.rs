@@ -10,7 +10,7 @@ use crate::mailbox::LeaseOf;
 use crate::metrics;
 use crate::queue::{CompletionQueue, Output};
 use crate::settings::Settings;
-use crate::values::ClientStats;
+use crate::values::{ClientStats, Readiness};
 use futures_util::FutureExt;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -386,6 +386,23 @@ impl AsyncClient {
         queue.submit(py, async move {
             client.connect(limit).await?;
             Ok(Output::Nothing)
+        })
+    }
+
+    fn ready(&self, py: Python<'_>) -> PyResult<Readiness> {
+        Readiness::new(py, &self.client.ready())
+    }
+
+    fn probe(
+        &self,
+        py: Python<'_>,
+        queue: &CompletionQueue,
+        timeout: Option<Time>,
+    ) -> PyResult<u64> {
+        let (client, limit) = (self.client.clone(), timeout.map(|Time(limit)| limit));
+        queue.submit(py, async move {
+            let readiness = client.probe(limit).await?;
+            Ok(Output::Readiness(Box::new(readiness)))
         })
     }
 

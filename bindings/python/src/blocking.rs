@@ -9,7 +9,7 @@ use crate::mailbox::{LeaseOf, Message, Receipt};
 use crate::metrics;
 use crate::settings::Settings;
 use crate::signals::blocking;
-use crate::values::{CallReport, ClientStats, ObjectInfo, UnverifiedRange};
+use crate::values::{CallReport, ClientStats, ObjectInfo, Readiness, UnverifiedRange};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 use pyo3::{PyTraverseError, PyVisit};
@@ -363,6 +363,20 @@ impl RonAppSdk {
     fn connect(&self, py: Python<'_>, timeout: Option<Time>) -> PyResult<()> {
         let limit = timeout.map(|Time(limit)| limit);
         blocking(py, || self.client.connect(limit)).map(drop)
+    }
+
+    /// Whether the client is ready, as far as it knows without any I/O.
+    fn ready(&self, py: Python<'_>) -> PyResult<Readiness> {
+        Readiness::new(py, &self.client.ready())
+    }
+
+    /// Finds out whether the client is ready: opens a connection, or lets one that is open show that it is alive. Needs no
+    /// capability. What goes wrong is in what it returns.
+    #[pyo3(signature = (timeout=None))]
+    fn probe(&self, py: Python<'_>, timeout: Option<Time>) -> PyResult<Readiness> {
+        let limit = timeout.map(|Time(limit)| limit);
+        let readiness = blocking(py, || self.client.probe(limit))?;
+        Readiness::new(py, &readiness)
     }
 
     /// Closes the client: it takes no more calls, waits for up to `timeout` for those that are open, 5 s unless given,

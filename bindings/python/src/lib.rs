@@ -61,7 +61,7 @@ mod _native {
         queue::CompletionQueue,
         settings::{setting_names, setting_texts},
         signals::forget_main_thread,
-        values::{CallReport, ClientStats, ObjectInfo, UnverifiedRange},
+        values::{CallReport, Check, ClientStats, ObjectInfo, Readiness, UnverifiedRange},
     };
 
     #[cfg(feature = "echo")]

@@ -6,7 +6,7 @@ use crate::capability::CapabilityRequest;
 use crate::error::exception;
 use crate::logs;
 use crate::mailbox::{Message, Receipt};
-use crate::values::{CallReport, ObjectInfo, UnverifiedRange};
+use crate::values::{CallReport, ObjectInfo, Readiness, UnverifiedRange};
 use pyo3::prelude::*;
 use ron_app_sdk::completion::{CallId, CompletionQueue as Queue};
 use ron_app_sdk::{self as sdk, SdkError};
@@ -25,6 +25,7 @@ pub(crate) enum Output {
     Info(sdk::ObjectInfo),
     Messages(Vec<sdk::Message>),
     Range(sdk::UnverifiedRange),
+    Readiness(Box<sdk::Readiness>),
     Receipt(sdk::Receipt),
     /// No call's: a function is to be asked for a capability.
     Asked(Arc<Py<PyAny>>, sdk::CapabilityRequest),
@@ -45,6 +46,7 @@ impl Output {
                 let messages = messages.collect::<PyResult<Vec<Message>>>()?;
                 messages.into_pyobject(py)?.into_any().unbind()
             }
+            Self::Readiness(readiness) => Py::new(py, Readiness::new(py, &readiness)?)?.into_any(),
             Self::Range(part) => Py::new(py, UnverifiedRange::new(py, part)?)?.into_any(),
             Self::Asked(function, request) => {
                 let request = CapabilityRequest::new(function.clone_ref(py), request);

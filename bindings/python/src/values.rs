@@ -2,7 +2,7 @@
 
 use crate::arguments::range_object;
 use crate::body::Body;
-use crate::error::executed;
+use crate::error::{exception, executed};
 use pyo3::prelude::*;
 use ron_app_sdk as sdk;
 
@@ -167,5 +167,68 @@ impl ClientStats {
             self.cached_objects,
             self.cached_bytes
         )
+    }
+}
+
+/// What a client knows of itself, check by check. It is true where every check that applies is well.
+#[pyclass(frozen, get_all, module = "ron_app_sdk")]
+pub(crate) struct Readiness {
+    /// Whether every check that applies is well.
+    is_ready: bool,
+    /// The settings, and the files that they name.
+    config: Py<Check>,
+    /// Tor, where the transport is that.
+    tor: Py<Check>,
+    /// A connection to the gateway that has answered HELLO.
+    transport: Py<Check>,
+}
+
+impl Readiness {
+    pub(crate) fn new(py: Python<'_>, readiness: &sdk::Readiness) -> PyResult<Self> {
+        let check = |check: &sdk::Check| {
+            let error = check.error().map(|error| exception(py, error));
+            Py::new(
+                py,
+                Check {
+                    state: check.state(),
+                    error: error.map(|error| error.into_value(py).into_any()),
+                },
+            )
+        };
+        Ok(Self {
+            is_ready: readiness.is_ready(),
+            config: check(&readiness.config)?,
+            tor: check(&readiness.tor)?,
+            transport: check(&readiness.transport)?,
+        })
+    }
+}
+
+#[pymethods]
+impl Readiness {
+    fn __bool__(&self) -> bool {
+        self.is_ready
+    }
+
+    fn __repr__(&self) -> String {
+        let [config, tor, transport] =
+            [&self.config, &self.tor, &self.transport].map(|check| check.get().state);
+        format!("Readiness(config='{config}', tor='{tor}', transport='{transport}')")
+    }
+}
+
+/// What came of a check.
+#[pyclass(frozen, get_all, module = "ron_app_sdk")]
+pub(crate) struct Check {
+    /// "ok", "failed", "not_applicable" or "unknown": it has not come to that yet.
+    state: &'static str,
+    /// Why it has failed, where it has.
+    error: Option<Py<PyAny>>,
+}
+
+#[pymethods]
+impl Check {
+    fn __repr__(&self) -> String {
+        format!("Check(state='{}')", self.state)
     }
 }

@@ -27,7 +27,7 @@ class OnLoop:
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         member: Callable[..., Any] = getattr(self._client, name)
-        if name in ("stats", "metrics", "metrics_text"):
+        if name in ("stats", "ready", "metrics", "metrics_text"):
             return member
 
         async def call(*arguments: Any, **keywords: Any) -> Any:

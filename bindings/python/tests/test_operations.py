@@ -55,7 +55,18 @@ def test_both_clients_have_the_same_methods_with_the_same_arguments() -> None:
     assert (
         public(RonAppSdk)
         == public(AsyncRonAppSdk)
-        == {*OPERATIONS, "from_env", "connect", "close", "stats", "metrics", "metrics_text"}
+        == {
+            *OPERATIONS,
+            "from_env",
+            "from_file",
+            "connect",
+            "ready",
+            "probe",
+            "close",
+            "stats",
+            "metrics",
+            "metrics_text",
+        }
     )
     for name in [*OPERATIONS, "from_env", "close", "stats"]:
         ours, theirs = (
@@ -213,6 +224,23 @@ def test_metrics_count_what_was_called(sdk: Any) -> None:
     # The dictionary has every number of the text.
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     assert len(lines) == sum(map(len, metrics.values()))
+
+
+def test_a_client_says_whether_it_is_ready(make: Make, ron_gateway: Gateway) -> None:
+    sdk = make(ron_gateway)
+    assert not sdk.ready()
+    assert repr(sdk.ready()) == "Readiness(config='ok', tor='not_applicable', transport='unknown')"
+    assert sdk.probe(5)
+    ready = sdk.ready()
+    assert ready.is_ready
+    assert (ready.transport.state, ready.transport.error) == ("ok", None)
+    nowhere = make(ron_gateway, gateway_addr="https://127.0.0.1:1", backoff_max_attempts=1)
+    probed = nowhere.probe()
+    assert not probed
+    assert probed.transport.state == "failed"
+    assert isinstance(probed.transport.error, TransportError)
+    with pytest.raises(ConfigError):
+        sdk.probe(0)
 
 
 def test_connecting_is_hello_and_no_call(make: Make, ron_gateway: Gateway) -> None:

@@ -30,10 +30,18 @@ import asyncio
 from collections.abc import Awaitable
 from datetime import timedelta
 from typing import assert_type
-from ron_app_sdk import AsyncRonAppSdk, Body, Capability, Message, NotFoundError, RonAppSdk, Settings
+from ron_app_sdk import AsyncRonAppSdk, Body, Capability, Message, MetricSample, NotFoundError, RonAppSdk, RonError
+from ron_app_sdk import Settings
 
 settings: Settings = {"gateway_addr": "https://a", "timeouts_connect_ms": timedelta(seconds=1)}
 sdk = RonAppSdk(capability=Capability("x"), timeout=2.5, **settings)
+assert_type(sdk.ready().transport.error, RonError | None)
+assert_type(sdk.metrics(), dict[str, list[MetricSample]])
+
+def provide() -> Capability:
+    return Capability("x")
+
+RonAppSdk(capability=provide)
 assert_type(sdk.storage_put(b"x", timeout=timedelta(seconds=1)), str)
 body = sdk.storage_get("b3:")
 assert_type(body, Body)
@@ -49,7 +57,11 @@ try:
 except NotFoundError as error:
     assert_type(error.retry_after, float | None)
 
+async def provide_later() -> Capability:
+    return Capability("x")
+
 async def main() -> None:
+    AsyncRonAppSdk(capability=provide_later)
     async with AsyncRonAppSdk.from_env(pool_max=2) as asynchronous:
         assert_type(await asynchronous.storage_get("b3:"), Body)
         assert_type(await asyncio.gather(asynchronous.storage_put(b""), asynchronous.edge_get("/")), tuple[str, Body])
@@ -76,6 +88,19 @@ def test_mypy_takes_what_is_right_and_refuses_what_is_wrong(tmp_path: Path) -> N
     for number, named in enumerate(MISUSES.values(), start=2):
         said, *_ = [line for line in done.stdout.splitlines() if line.startswith(f"misuses.py:{number}: error")]
         assert named in said
+
+
+def test_pyright_takes_what_is_right_and_refuses_what_is_wrong(tmp_path: Path) -> None:
+    pytest.importorskip("pyright")
+    (tmp_path / "uses.py").write_text(USES)
+    interpreter = ["--pythonpath", sys.executable]
+    run("pyright", *interpreter, "uses.py", cwd=tmp_path)
+    lines = ["from ron_app_sdk import RonAppSdk", *MISUSES]
+    (tmp_path / "misuses.py").write_text("\n".join(lines) + "\n")
+    command = [sys.executable, "-m", "pyright", *interpreter, "misuses.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    for number in range(2, len(lines) + 1):
+        assert f"misuses.py:{number}:" in done.stdout, done.stdout
 
 
 def test_what_is_public_is_listed() -> None:

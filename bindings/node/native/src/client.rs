@@ -12,8 +12,8 @@ use napi::bindgen_prelude::Either;
 use napi_derive::napi;
 use ron_app_sdk::mailbox::Token;
 use ron_app_sdk::{
-    Attributes, ByteRange, CallReport, CapabilitySource, ErrorKind, Expected, IdemKey, IndexKey,
-    Lease, Mail, Receive, RonAppSdk, SdkConfig, Topic,
+    Attributes, ByteRange, CallReport, CapabilitySource, Check, ErrorKind, Expected, IdemKey,
+    IndexKey, Lease, Mail, Readiness, Receive, RonAppSdk, SdkConfig, Topic,
 };
 use std::path::Path;
 use std::time::Duration;
@@ -89,6 +89,43 @@ pub struct Stats {
     pub cached_objects: u32,
     /// Their bytes.
     pub cached_bytes: f64,
+}
+
+/// What a client knows of itself.
+#[napi(object, object_from_js = false)]
+pub struct ReadinessFields {
+    /// Whether every check that applies is well.
+    pub is_ready: bool,
+    /// The settings.
+    pub config: CheckFields,
+    /// Tor.
+    pub tor: CheckFields,
+    /// A connection.
+    pub transport: CheckFields,
+}
+
+impl From<&Readiness> for ReadinessFields {
+    fn from(readiness: &Readiness) -> Self {
+        let check = |check: &Check| CheckFields {
+            state: check.state(),
+            failure: check.error().cloned().map(Failure::from),
+        };
+        Self {
+            is_ready: readiness.is_ready(),
+            config: check(&readiness.config),
+            tor: check(&readiness.tor),
+            transport: check(&readiness.transport),
+        }
+    }
+}
+
+/// What came of a check.
+#[napi(object, object_from_js = false)]
+pub struct CheckFields {
+    /// `ok`, `failed`, `not_applicable` or `unknown`.
+    pub state: &'static str,
+    /// Why it has failed.
+    pub failure: Option<Failure>,
 }
 
 /// One number that the client has counted.
@@ -408,6 +445,28 @@ impl NativeClient {
             environment.submit(async move {
                 let how = sdk.connect(limit).await?;
                 Ok(outcome(Value::Nothing, how, report))
+            })
+        }))
+    }
+
+    /// Whether the client is ready, as far as it knows.
+    #[napi]
+    pub fn ready(&self) -> ReadinessFields {
+        (&self.sdk.ready()).into()
+    }
+
+    /// Finds out whether the client is ready.
+    #[napi]
+    pub fn probe(&self, environment: &Environment, timeout_ms: Option<f64>) -> Started {
+        let sdk = self.sdk.clone();
+        let limit = timeout_ms.map(|limit| millis("timeoutMs", limit));
+        either(limit.transpose().and_then(|limit| {
+            environment.submit(async move {
+                let readiness = sdk.probe(limit).await?;
+                Ok(Outcome {
+                    value: Value::Readiness(Box::new(readiness)),
+                    report: None,
+                })
             })
         }))
     }

@@ -2,12 +2,15 @@
 
 use crate::bodies::buffer;
 use crate::capability::NativeCapabilityRequest;
+use crate::client::ReadinessFields;
 use crate::failure::{executed, Failure};
 use bytes::Bytes;
 use napi::bindgen_prelude::{Array, Object};
 use napi::Env;
 use ron_app_sdk::completion::Completion;
-use ron_app_sdk::{AddrB3, CallReport, DeadReason, Message, ObjectInfo, Receipt, UnverifiedRange};
+use ron_app_sdk::{
+    AddrB3, CallReport, DeadReason, Message, ObjectInfo, Readiness, Receipt, UnverifiedRange,
+};
 use std::time::UNIX_EPOCH;
 
 /// What a call ends with.
@@ -20,6 +23,7 @@ pub(crate) enum Value {
     Info(ObjectInfo),
     Receipt(Receipt),
     Messages(Vec<Message>),
+    Readiness(Box<Readiness>),
     /// No call's: a function is to be asked for a capability.
     Asked(NativeCapabilityRequest),
     /// No call's: nobody asks the function with this number any more.
@@ -64,6 +68,7 @@ fn insert(env: &Env, array: &mut Array<'_>, value: Value) -> napi::Result<()> {
         Value::Nothing => array.insert(()),
         Value::Number(number) | Value::Forgotten(number) => array.insert(number),
         Value::Asked(request) => array.insert(request),
+        Value::Readiness(readiness) => array.insert(ReadinessFields::from(&*readiness)),
         Value::Address(address) => array.insert(address.to_string()),
         Value::Bytes(bytes) => array.insert(buffer(env, bytes)?),
         Value::Range(range) => array.insert(range_object(env, range)?),

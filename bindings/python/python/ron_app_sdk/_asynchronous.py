@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
-    from ._native import Body, ObjectInfo, Receipt, UnverifiedRange
+    from ._native import Body, ObjectInfo, Readiness, Receipt, UnverifiedRange
     from .metrics import MetricSample
     from .settings import Settings
 
@@ -282,6 +282,17 @@ class AsyncRonAppSdk:
         themselves: this is for a program that wants to know early whether the gateway is there."""
         loop = completions()
         await loop.result_of(self._client.connect(loop.queue, timeout))
+
+    def ready(self) -> Readiness:
+        """Whether the client is ready, as far as it knows without any I/O."""
+        return self._client.ready()
+
+    async def probe(self, timeout: _Time | None = None) -> Readiness:
+        """Finds out whether the client is ready: opens a connection, or lets one that is open show that it is alive.
+        Needs no capability. What goes wrong is in what it returns."""
+        loop = completions()
+        readiness: Readiness = await loop.result_of(self._client.probe(loop.queue, timeout))
+        return readiness
 
     async def close(self, timeout: _Time | None = None) -> int:
         """Closes the client: it takes no more calls, waits for up to `timeout` for those that are open, 5 s unless

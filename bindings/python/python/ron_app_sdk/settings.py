@@ -17,7 +17,7 @@ class Settings(TypedDict, total=False):
     fallback_addrs: list[str] | str
     """Further gateways, 8 at most, tried in their order where the one in use cannot be reached. Default: none."""
     overall_timeout_ms: int | timedelta
-    """The limit of a call that has none of its own, 50 ms to 1 h; `timeout` is the same. Default: 5 s, with Tor 30 s."""
+    """The limit of a call without one of its own, 50 ms to 1 h; `timeout` is the same. Default: 5 s, with Tor 30 s."""
     timeouts_connect_ms: int | timedelta
     """For TCP, a proxy, TLS and HELLO together, 10 ms to 10 min. Default: 2 s, with Tor 20 s."""
     timeouts_read_ms: int | timedelta

@@ -75,6 +75,13 @@ class Gateway:
     Whatever else `ron-gateway dev --help` lists goes into `arguments`.
     """
 
+    address: str
+    """`https://127.0.0.1:` and a port."""
+    certificate_authority: str
+    """A file with the authority of its certificate."""
+    capability: Capability
+    """Allows everything."""
+
     def __init__(
         self,
         *,
