@@ -20,6 +20,7 @@ import {
   type Started,
 } from "./native.js";
 import { readinessOf, type Readiness } from "./readiness.js";
+import { traceparent } from "./traces.js";
 import { environmentSettings, flatten, type Settings } from "./options.js";
 
 /** A client's settings, and what its calls are made with where they say nothing else. */
@@ -441,7 +442,11 @@ export class RonAppSdk {
       if (capability === undefined) {
         throw argumentError("capability", "neither the call nor the client has one");
       }
-      const settings = { timeoutMs: options.timeoutMs, idempotencyKey: options.idempotencyKey, report };
+      const settings: CallSettings = { timeoutMs: options.timeoutMs, idempotencyKey: options.idempotencyKey, report };
+      const trace = traceparent();
+      if (trace !== undefined) {
+        settings.traceparent = trace;
+      }
       return start(environment, Capability.nativeOf(capability), settings);
     });
   }

@@ -32,6 +32,7 @@ export interface CallReport {
 export interface CallSettings {
   timeoutMs?: number | undefined;
   idempotencyKey?: string | undefined;
+  traceparent?: string | undefined;
   report: boolean;
 }
 

@@ -13,7 +13,7 @@ use napi_derive::napi;
 use ron_app_sdk::mailbox::Token;
 use ron_app_sdk::{
     Attributes, ByteRange, CallReport, CapabilitySource, Check, ErrorKind, Expected, IdemKey,
-    IndexKey, Lease, Mail, Readiness, Receive, RonAppSdk, SdkConfig, Topic,
+    IndexKey, Lease, Mail, Readiness, Receive, RonAppSdk, SdkConfig, Topic, TraceParent,
 };
 use std::path::Path;
 use std::time::Duration;
@@ -68,6 +68,8 @@ pub struct CallSettings {
     pub timeout_ms: Option<f64>,
     /// The key of a put, send or publish.
     pub idempotency_key: Option<String>,
+    /// The trace that the call is part of.
+    pub traceparent: Option<String>,
     /// Whether the completion has a report.
     pub report: bool,
 }
@@ -156,6 +158,7 @@ struct Call {
     capability: CapabilitySource,
     limit: Option<Duration>,
     key: Option<IdemKey>,
+    trace: Option<TraceParent>,
     report: bool,
 }
 
@@ -170,6 +173,9 @@ macro_rules! run {
             }
             if let Some(key) = call.key {
                 calls = calls.idempotency_key(key);
+            }
+            if let Some(trace) = call.trace {
+                calls = calls.traceparent(trace);
             }
             let (value, report) = calls.with_report().$operation($($argument),*).await?;
             Ok(outcome($value(value), report, call.report))
@@ -554,6 +560,8 @@ impl NativeClient {
             capability: capability.source.clone(),
             limit: limit.transpose()?,
             key: key.transpose()?,
+            // One that is none is no call's failure.
+            trace: settings.traceparent.and_then(|text| text.parse().ok()),
             report: settings.report,
         })
     }
