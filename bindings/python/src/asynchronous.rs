@@ -10,12 +10,14 @@ use crate::mailbox::LeaseOf;
 use crate::metrics;
 use crate::queue::{CompletionQueue, Output};
 use crate::settings::Settings;
+use crate::traces;
 use crate::values::{ClientStats, Readiness};
 use futures_util::FutureExt;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use ron_app_sdk::{
-    self as sdk, Address, Calls, CapabilitySource, IdemKey, Reported, RonAppSdk as Client, SdkError,
+    self as sdk, Address, Calls, CapabilitySource, IdemKey, Reported, RonAppSdk as Client,
+    SdkError, TraceParent,
 };
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -36,16 +38,20 @@ struct Call {
     client: Client,
     capability: CapabilitySource,
     timeout: Option<Time>,
+    trace: Option<TraceParent>,
     is_reporting: bool,
 }
 
 impl Call {
     fn calls(&self) -> Calls<'_, Reported> {
-        let calls = self.client.with(&self.capability).with_report();
-        match self.timeout {
-            Some(Time(limit)) => calls.timeout(limit),
-            None => calls,
+        let mut calls = self.client.with(&self.capability).with_report();
+        if let Some(Time(limit)) = self.timeout {
+            calls = calls.timeout(limit);
         }
+        if let Some(trace) = &self.trace {
+            calls = calls.traceparent(trace.clone());
+        }
+        calls
     }
 
     fn keyed(&self, key: Option<IdemKey>) -> Calls<'_, Reported> {
@@ -103,6 +109,7 @@ impl AsyncClient {
             capability: Source::or_default(py, capability, self.capability.as_ref())?,
             client: self.client.clone(),
             timeout,
+            trace: traces::current(py),
             is_reporting: self.is_reporting,
         })
     }

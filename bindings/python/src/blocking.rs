@@ -9,6 +9,7 @@ use crate::mailbox::{LeaseOf, Message, Receipt};
 use crate::metrics;
 use crate::settings::Settings;
 use crate::signals::blocking;
+use crate::traces;
 use crate::values::{CallReport, ClientStats, ObjectInfo, Readiness, UnverifiedRange};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
@@ -66,12 +67,16 @@ impl RonAppSdk {
         call: impl FnOnce(Calls<'_, Reported>) -> Result<(T, sdk::CallReport), SdkError> + Send,
     ) -> PyResult<T> {
         let capability = Source::or_default(py, capability, self.capability.as_ref())?;
+        let trace = traces::current(py);
         let (value, report) = blocking(py, || {
-            let calls = self.client.with(capability).with_report();
-            call(match timeout {
-                Some(Time(limit)) => calls.timeout(limit),
-                None => calls,
-            })
+            let mut calls = self.client.with(capability).with_report();
+            if let Some(Time(limit)) = timeout {
+                calls = calls.timeout(limit);
+            }
+            if let Some(trace) = trace {
+                calls = calls.traceparent(trace);
+            }
+            call(calls)
         })?;
         if let Some(on_report) = &self.on_report {
             on_report.call1(py, (CallReport::from(report),))?;

@@ -18,6 +18,7 @@ mod metrics;
 mod queue;
 mod settings;
 mod signals;
+mod traces;
 mod values;
 
 use pyo3::exceptions::PyImportError;

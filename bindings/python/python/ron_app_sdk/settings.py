@@ -60,4 +60,4 @@ class Settings(TypedDict, total=False):
     cache_verify_puts: bool
     """Whether a put is hashed locally and compared with the gateway's receipt. Default: true."""
     tracing_enabled: bool
-    """Whether calls and connections have spans and events, and calls say which trace they are part of. Default: true."""
+    """Whether calls and connections have spans and events, and calls say which trace they belong to. Default: true."""
