@@ -86,6 +86,7 @@ all_tests() {
     fault executed_unknown '{"fault":{"error_after":{}},"operation":"storage.put"}'
     fault retried '{"fault":{"error_after":{}},"operation":"storage.put","attempt":1}'
     fault tls ''
+    fault tor_unavailable ''
     fault busy ''
 }
 

@@ -147,6 +147,23 @@ static void tls(void) {
     ron_client_release(client);
 }
 
+/* The gateway is there, and Tor is not. */
+static void tor_unavailable(void) {
+    ron_config_t *config = NULL;
+    ron_client_t *client = NULL;
+    ron_capability_t *capability = test_capability();
+    ron_object_t object;
+
+    CHECK_OK(ron_config_from_env(&config, &error));
+    CHECK_OK(ron_config_set(config, "transport", "tor", &error));
+    CHECK_OK(ron_config_set(config, "tor.socks_addr", "127.0.0.1:1", &error));
+    CHECK_OK(ron_client_new(config, &client, &error));
+    ron_config_release(config);
+    CHECK_STATUS(RON_TOR_UNAVAILABLE, ron_edge_head(client, capability, "/ron/64k", NULL, &object, &error));
+    ron_capability_release(capability);
+    ron_client_release(client);
+}
+
 static void busy(void) {
     ron_client_t *client = test_client();
     ron_capability_t *capability = test_capability();
@@ -198,6 +215,7 @@ const struct test errors[] = {
     {"executed_unknown", executed_unknown},
     {"retried", retried},
     {"tls", tls},
+    {"tor_unavailable", tor_unavailable},
     {"busy", busy},
     {NULL, NULL},
 };
