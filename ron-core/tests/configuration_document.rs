@@ -87,7 +87,10 @@ fn table() -> String {
 /// Every setting at its default, or what it looks like where it has none, as a file would set it.
 fn sample() -> String {
     let (mut sample, mut table) = (String::from("```toml\n"), "");
-    for setting in SdkConfig::settings() {
+    // What is in no table comes before all tables.
+    let (within, plain): (Vec<_>, Vec<_>) =
+        SdkConfig::settings().partition(|setting| setting.name().contains('.'));
+    for setting in plain.into_iter().chain(within) {
         let name = match setting.name().split_once('.') {
             Some((part, name)) => {
                 if part != table {

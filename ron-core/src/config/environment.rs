@@ -4,6 +4,7 @@ use super::keys::KEYS;
 use super::SdkConfig;
 use crate::error::SdkError;
 use std::path::Path;
+use zeroize::Zeroizing;
 
 /// Names a file of settings.
 const FILE_VARIABLE: &str = "RON_SDK_CONFIG";
@@ -40,12 +41,16 @@ impl SdkConfig {
         path: Option<&Path>,
         lookup: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, SdkError> {
-        let lookup = |name: &str| lookup(name).filter(|value| !value.is_empty());
+        // It may hold a password.
+        let lookup = |name: &str| {
+            let value = lookup(name).filter(|value| !value.is_empty());
+            value.map(Zeroizing::new)
+        };
         let mut config = Self::default();
         if let Some(path) = path {
             config.read_file(path, None)?;
         } else if let Some(path) = lookup(FILE_VARIABLE) {
-            config.read_file(path.as_ref(), Some(FILE_VARIABLE))?;
+            config.read_file(path.as_str().as_ref(), Some(FILE_VARIABLE))?;
         }
         for key in &KEYS {
             let variable = Self::variable(key.name);
