@@ -104,6 +104,23 @@ impl Macaroon {
     /// # Errors
     /// [`MacaroonError`] where the bytes are not exactly one token of at most 64 caveats.
     pub fn parse(bytes: &[u8]) -> Result<Self, MacaroonError> {
+        let (header, caveats, signature) = Self::parts(bytes)?;
+        Ok(Self {
+            location: header.location,
+            identifier: header.identifier,
+            caveats,
+            signature: *signature,
+        })
+    }
+
+    /// The identifier of a token, without a copy of its signature anywhere: stacks are not wiped.
+    pub(crate) fn identifier_in(bytes: &[u8]) -> Result<Vec<u8>, MacaroonError> {
+        Self::parts(bytes).map(|(header, _, _)| header.identifier)
+    }
+
+    /// The header, the caveats and the signature of a token.
+    #[allow(clippy::type_complexity)] // what a token consists of
+    fn parts(bytes: &[u8]) -> Result<(Caveat, Vec<Caveat>, &[u8; SIGNATURE_LEN]), MacaroonError> {
         let (version, rest) = bytes.split_first().ok_or(MacaroonError::Truncated)?;
         if *version != VERSION {
             return Err(MacaroonError::Version(*version));
@@ -127,12 +144,7 @@ impl Macaroon {
         if !fields.0.is_empty() {
             return Err(MacaroonError::TrailingBytes);
         }
-        Ok(Self {
-            location: header.location,
-            identifier: header.identifier,
-            caveats,
-            signature,
-        })
+        Ok((header, caveats, signature))
     }
 
     /// The token's bytes.
