@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 const BASE: Duration = Duration::from_millis(250);
 const CAP: Duration = Duration::from_secs(10);
 
-/// Back-off between the dials of one client: `U(0, min(10 s, 0.25 s · 2^k))` after `k` + 1 failures in a row.
+/// Back-off between a client's dials of one gateway: `U(0, min(10 s, 0.25 s · 2^k))` after `k` + 1 failures in a row.
 #[derive(Debug, Default)]
 pub(crate) struct DialBackoff {
     failures: u32,
@@ -40,6 +40,11 @@ impl DialBackoff {
         self.not_before = Some(not_before);
         self.failures = self.failures.saturating_add(1);
         not_before
+    }
+
+    /// When the next dial may begin, where the last one has failed.
+    pub(crate) fn not_before(&self) -> Option<Instant> {
+        self.not_before
     }
 
     /// HELLO was answered.

@@ -57,6 +57,10 @@ impl ConnectionLabel {
         &self.metrics
     }
 
+    pub(crate) fn gateway(&self) -> &Arc<Endpoint> {
+        &self.gateway
+    }
+
     pub(crate) fn number(&self) -> u64 {
         self.number
     }

@@ -4,9 +4,10 @@ use super::connection::{Connection, ConnectionId, Exchange, Failure, Reply, Step
 use super::endpoint::Endpoint;
 use super::pool::{Acquired, DialPermit, DialWait, Pool};
 use super::proxy::{Handshake, Isolation, Progress, Refusal, Target};
+use super::race::Race;
 use super::socket::{prepare, TaskSocket};
 use super::timer::{sleeps_until, SpareTimers};
-use super::{resolve, Dialer, Obstacle};
+use super::{resolve, Dialer, Obstacle, Route};
 use crate::config::SdkConfig;
 use crate::error::{ErrorKind, SdkError};
 use crate::metrics::Metrics;
@@ -75,12 +76,13 @@ impl AsyncTransport {
         metrics: &Metrics,
         tracing: &Tracing,
     ) -> Result<Self, SdkError> {
+        let dialer = Dialer::new(config, metrics, tracing)?;
         Ok(Self {
             #[cfg(feature = "internals")]
             echo: (config.transport == crate::config::Transport::Echo)
                 .then(|| Box::new(super::echo::Echo::new())),
-            dialer: Dialer::new(config, metrics, tracing)?,
-            pool: Pool::new(config, random),
+            pool: Pool::new(config, dialer.gateways(), random),
+            dialer,
             hello: super::hello(),
             own: OnceLock::new(),
         })
@@ -101,9 +103,9 @@ impl AsyncTransport {
         Ok(Home(own.handle().clone()))
     }
 
-    /// The gateway that calls go to.
+    /// The gateway that calls go to by preference.
     pub(crate) fn gateway(&self) -> &Endpoint {
-        &self.dialer.endpoint
+        self.dialer.preferred()
     }
 
     /// Uses a connection for no more calls.
@@ -188,7 +190,7 @@ impl AsyncTransport {
                 Acquired::Failed(failure) => return Err(failure),
                 Acquired::Dial(permit, fallback) => {
                     let dialed = self.dial(&permit, runtime, deadline).await;
-                    return super::finish_dial(&self.dialer, permit, dialed, fallback);
+                    return super::finish_dial(permit, dialed, fallback);
                 }
                 Acquired::Wait(until) => until.min(deadline),
             };
@@ -220,36 +222,40 @@ impl AsyncTransport {
         let dialer = &self.dialer;
         if !dialer.trust.is_built() {
             let trust = Arc::clone(&dialer.trust);
-            let built = tokio::task::spawn_blocking(move || trust.client_config()).await;
-            built.map_err(|error| SdkError::new(ErrorKind::Internal, error.to_string()))??;
+            // What fails here fails again below.
+            let built = tokio::task::spawn_blocking(move || drop(trust.client_config())).await;
+            built.map_err(|error| SdkError::new(ErrorKind::Internal, error.to_string()))?;
         }
-        let tls = dialer.tls()?;
-        let connect_deadline = Instant::now() + dialer.timeouts.connect;
-        let until = connect_deadline.min(deadline);
-        let socket = self
-            .open(permit.isolation(), runtime, until)
-            .await
-            .map_err(|obstacle| dialer.dial_failed(obstacle, deadline))?;
-        Ok(Connection::new(
-            socket,
-            permit.isolation().clone(),
-            dialer.label(permit.id()),
-            tls,
-            &self.hello,
-            dialer.slots(),
-            &dialer.timeouts,
-            connect_deadline,
-        ))
+        let mut route = Route::new(dialer, permit, dialer.timeouts.connect, deadline);
+        while let Some((gateway, until)) = route.next() {
+            let tls = route.tls(gateway)?;
+            match self.open(gateway, permit.isolation(), runtime, until).await {
+                Ok(socket) => {
+                    return Ok(Connection::new(
+                        socket,
+                        permit.isolation().clone(),
+                        route.label(gateway),
+                        tls,
+                        &self.hello,
+                        dialer.slots(),
+                        &dialer.timeouts,
+                        route.connect_deadline,
+                    ))
+                }
+                Err(obstacle) => route.not_reached(gateway, obstacle)?,
+            }
+        }
+        Err(route.exhausted().into())
     }
 
     /// A socket at whose other end the gateway is.
     async fn open(
         &self,
+        endpoint: &Endpoint,
         isolation: &Isolation,
         runtime: Id,
         until: Instant,
     ) -> Result<TaskSocket, Obstacle> {
-        let endpoint = &self.dialer.endpoint;
         let gateway = (endpoint.host.as_str(), endpoint.port);
         let Some(proxy) = &self.dialer.proxy else {
             let socket = connect(gateway, runtime, until).await;
@@ -279,12 +285,12 @@ impl AsyncTransport {
     }
 }
 
-/// A connection to the first of the host's addresses that takes one.
+/// A connection to one of the host's addresses.
 async fn connect(place: (&str, u16), runtime: Id, until: Instant) -> io::Result<TaskSocket> {
     let connecting = async {
         match resolve::literal(place.0, place.1) {
             Some(address) => TcpStream::connect(address).await,
-            None => TcpStream::connect(place).await,
+            None => race(Race::new(tokio::net::lookup_host(place).await?)).await,
         }
     };
     let stream = in_time(until, connecting).await?;
@@ -294,6 +300,38 @@ async fn connect(place: (&str, u16), runtime: Id, until: Instant) -> io::Result<
         runtime,
         timers: SpareTimers::new(),
     })
+}
+
+/// The first of several connections that comes about. The others are dropped.
+pub(super) async fn race(mut race: Race) -> io::Result<TcpStream> {
+    let mut open = Vec::new();
+    let mut sleep = pin!(tokio::time::sleep(Duration::ZERO));
+    poll_fn(|context| loop {
+        while let Some(address) = race.start(Instant::now()) {
+            open.push(Box::pin(TcpStream::connect(address)));
+        }
+        let (mut at, before) = (0, open.len());
+        while let Some(connecting) = open.get_mut(at) {
+            match connecting.as_mut().poll(context) {
+                Poll::Ready(Ok(stream)) => return Poll::Ready(Ok(stream)),
+                Poll::Ready(Err(error)) => {
+                    race.failed(error);
+                    drop(open.swap_remove(at));
+                }
+                Poll::Pending => at += 1,
+            }
+        }
+        if open.len() < before {
+            // Its successor need not wait.
+            continue;
+        }
+        match race.next_at() {
+            Some(next) if !sleeps_until(sleep.as_mut(), next, context) => {}
+            None if open.is_empty() => return Poll::Ready(Err(race.lost())),
+            Some(_) | None => return Poll::Pending,
+        }
+    })
+    .await
 }
 
 async fn lookup(place: (&str, u16)) -> io::Result<Vec<SocketAddr>> {

@@ -7,7 +7,7 @@ use super::endpoint::Endpoint;
 use super::pool::{Acquired, DialPermit, Pool};
 use super::proxy::{Handshake, Isolation, Progress, Refusal, Target};
 use super::socket::{ThreadSocket, RECEIVE};
-use super::{resolve, Dialer, Obstacle};
+use super::{resolve, Dialer, Obstacle, Route};
 use crate::config::SdkConfig;
 use crate::error::SdkError;
 use crate::interrupt::Interrupt;
@@ -40,19 +40,20 @@ impl BlockingTransport {
         metrics: &Metrics,
         tracing: &Tracing,
     ) -> Result<Self, SdkError> {
+        let dialer = Dialer::new(config, metrics, tracing)?;
         Ok(Self {
             #[cfg(feature = "internals")]
             echo: (config.transport == crate::config::Transport::Echo)
                 .then(|| Box::new(super::echo::Echo::new())),
-            dialer: Dialer::new(config, metrics, tracing)?,
-            pool: Pool::new(config, random),
+            pool: Pool::new(config, dialer.gateways(), random),
+            dialer,
             hello: super::hello(),
         })
     }
 
-    /// The gateway that calls go to.
+    /// The gateway that calls go to by preference.
     pub(crate) fn gateway(&self) -> &Endpoint {
-        &self.dialer.endpoint
+        self.dialer.preferred()
     }
 
     /// Uses a connection for no more calls.
@@ -117,7 +118,7 @@ impl BlockingTransport {
                 Acquired::Dial(permit, fallback) => {
                     let dialed = self.dial(&permit, deadline);
                     *now = Instant::now();
-                    return super::finish_dial(&self.dialer, permit, dialed, fallback);
+                    return super::finish_dial(permit, dialed, fallback);
                 }
                 Acquired::Wait(until) => {
                     let interrupt = Interrupt::here();
@@ -137,27 +138,35 @@ impl BlockingTransport {
         deadline: Instant,
     ) -> Result<Connection<ThreadSocket>, Failure> {
         let dialer = &self.dialer;
-        let tls = dialer.tls()?;
-        let connect_deadline = Instant::now() + dialer.timeouts.connect;
-        let until = connect_deadline.min(deadline);
-        let socket = self
-            .open(permit.isolation(), until)
-            .map_err(|obstacle| dialer.dial_failed(obstacle, deadline))?;
-        Ok(Connection::new(
-            socket,
-            permit.isolation().clone(),
-            dialer.label(permit.id()),
-            tls,
-            &self.hello,
-            dialer.slots(),
-            &dialer.timeouts,
-            connect_deadline,
-        ))
+        let mut route = Route::new(dialer, permit, dialer.timeouts.connect, deadline);
+        while let Some((gateway, until)) = route.next() {
+            let tls = route.tls(gateway)?;
+            match self.open(gateway, permit.isolation(), until) {
+                Ok(socket) => {
+                    return Ok(Connection::new(
+                        socket,
+                        permit.isolation().clone(),
+                        route.label(gateway),
+                        tls,
+                        &self.hello,
+                        dialer.slots(),
+                        &dialer.timeouts,
+                        route.connect_deadline,
+                    ))
+                }
+                Err(obstacle) => route.not_reached(gateway, obstacle)?,
+            }
+        }
+        Err(route.exhausted().into())
     }
 
     /// A socket at whose other end the gateway is.
-    fn open(&self, isolation: &Isolation, until: Instant) -> Result<ThreadSocket, Obstacle> {
-        let endpoint = &self.dialer.endpoint;
+    fn open(
+        &self,
+        endpoint: &Endpoint,
+        isolation: &Isolation,
+        until: Instant,
+    ) -> Result<ThreadSocket, Obstacle> {
         let Some(proxy) = &self.dialer.proxy else {
             return connect(&endpoint.host, endpoint.port, until).map_err(Obstacle::Gateway);
         };
@@ -184,20 +193,9 @@ impl BlockingTransport {
     }
 }
 
-/// A connection to the first of the host's addresses that takes one.
+/// A connection to one of the host's addresses.
 fn connect(host: &str, port: u16, until: Instant) -> io::Result<ThreadSocket> {
-    let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
-    for address in resolve::lookup(host, port, until)? {
-        let left = until.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(io::ErrorKind::TimedOut.into());
-        }
-        match ThreadSocket::connect(&address, left) {
-            Ok(socket) => return Ok(socket),
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
+    ThreadSocket::connect(resolve::lookup(host, port, until)?, until)
 }
 
 /// Has a proxy connect to the gateway.

@@ -4,13 +4,15 @@
 //! waited with its help would wait for ever. With Tor, it uses only those of its capability's subject.
 
 use super::connection::{Connection, ConnectionId, Failure};
+use super::endpoint::Endpoint;
+use super::gateways::{Gateways, Route};
 use super::proxy::Isolation;
 use super::socket::Socket;
 use crate::config::SdkConfig;
 use crate::error::{ErrorKind, SdkError};
 use crate::oap::Executed;
 use crate::process::Origin;
-use crate::retry::{Cause, DialBackoff, NextDial, Random};
+use crate::retry::{Cause, Random};
 use crate::stats::ClientStats;
 use slab::Slab;
 use smallvec::SmallVec;
@@ -18,8 +20,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-/// Connections to one gateway. One is opened first, another when the least loaded one is in use to three
-/// quarters; one at a time, with Tor for each subject.
+/// Connections to the gateways of one client. One is opened first, another when the least loaded one is in use to
+/// three quarters; one at a time, with Tor for each subject.
 pub(super) struct Pool<S: Socket> {
     max: usize,
     /// How long a dial may take. One that takes longer is held by somebody who does not go on with it.
@@ -37,9 +39,7 @@ struct State<S: Socket> {
     dials: u64,
     /// The last dial that failed.
     last_failure: Option<FailedDial>,
-    backoff: DialBackoff,
-    /// The last dial that counts for the back-off, 0 for none.
-    failed_dial: u64,
+    gateways: Gateways,
     waiters: Slab<Waker>,
 }
 
@@ -84,10 +84,11 @@ pub(super) struct DialPermit<'a, S: Socket> {
     number: u64,
     since: Instant,
     isolation: Isolation,
+    route: Vec<Arc<Endpoint>>,
 }
 
 impl<S: Socket> Pool<S> {
-    pub(super) fn new(config: &SdkConfig, random: Arc<Random>) -> Self {
+    pub(super) fn new(config: &SdkConfig, gateways: Gateways, random: Arc<Random>) -> Self {
         Self {
             max: config.pool.max,
             dial_limit: config.timeouts.connect,
@@ -99,8 +100,7 @@ impl<S: Socket> Pool<S> {
                 dialing: SmallVec::new(),
                 dials: 0,
                 last_failure: None,
-                backoff: DialBackoff::default(),
-                failed_dial: 0,
+                gateways,
                 waiters: Slab::new(),
             }),
         }
@@ -244,8 +244,8 @@ impl<'a, S: Socket> DialWait<'a, S> {
                 state.register(&mut self.key, waker);
                 Acquired::Wait(overdue)
             }
-            _ => match (state.backoff.next(now, self.dial_by), best) {
-                (NextDial::Now, best) => {
+            _ => match (state.gateways.route(now, self.dial_by), best) {
+                (Route::Dial(route), best) => {
                     state.dials += 1;
                     let number = state.dials;
                     // An overdue dial counts no more.
@@ -260,16 +260,17 @@ impl<'a, S: Socket> DialWait<'a, S> {
                         number,
                         since: now,
                         isolation: self.isolation.clone(),
+                        route,
                     };
                     Acquired::Dial(permit, best)
                 }
                 (_, Some(best)) => Acquired::Use(best),
-                (NextDial::At(at), None) => {
+                (Route::At(at), None) => {
                     // Nobody can make it come sooner, but the client can be closed.
                     state.register(&mut self.key, waker);
                     Acquired::Wait(at)
                 }
-                (NextDial::TooLate, None) => Acquired::Failed(state.not_made()),
+                (Route::TooLate, None) => Acquired::Failed(state.not_made()),
             },
         }
     }
@@ -285,11 +286,11 @@ impl<S: Socket> State<S> {
 
     /// Returns connections that are over. One that never came to HELLO's answer was a dial that failed.
     fn forget_unusable(&mut self, now: Instant, random: &Random) -> Vec<Arc<Connection<S>>> {
-        let failed_dial = self.failed_dial;
-        let is_better = |c: &Arc<Connection<S>>| c.is_ready() && c.id().0 > failed_dial;
-        if failed_dial > 0 && self.connections.iter().any(is_better) {
-            self.failed_dial = 0;
-            self.backoff.succeeded();
+        if self.gateways.is_any_backing_off() {
+            for connection in self.connections.iter().filter(|c| c.is_ready()) {
+                self.gateways
+                    .answered(connection.gateway(), connection.id().0);
+            }
         }
         if self.connections.iter().all(|c| c.is_usable(now)) {
             return Vec::new();
@@ -298,32 +299,21 @@ impl<S: Socket> State<S> {
         let over: Vec<Arc<Connection<S>>> = over;
         self.connections = kept;
         for connection in over.iter().filter(|c| !c.is_ready()) {
+            let number = connection.id().0;
             let mut failure = connection.failure().unwrap_or_else(|| unanswered().into());
-            let (number, isolation) = (connection.id().0, &connection.isolation);
-            self.dial_failed(number, isolation, &mut failure, now, random);
+            // Who is there and not whom it should be is no reason to come more seldom, or to go elsewhere.
+            if failure.error.kind() == ErrorKind::Transport {
+                let (gateway, at) = (connection.gateway(), (now, random));
+                let next_dial = self.gateways.failed(gateway, number, UNANSWERED, at);
+                failure.cause = Cause::NotReached(next_dial);
+            }
+            self.last_failure = Some(FailedDial {
+                number,
+                isolation: connection.isolation.clone(),
+                failure,
+            });
         }
         over
-    }
-
-    /// Backs off, and says so in the failure.
-    fn dial_failed(
-        &mut self,
-        number: u64,
-        isolation: &Isolation,
-        failure: &mut Failure,
-        now: Instant,
-        random: &Random,
-    ) {
-        // Who is there and not whom it should be is no reason to come more seldom.
-        if failure.error.kind() == ErrorKind::Transport {
-            self.failed_dial = number;
-            failure.cause = Cause::NotReached(self.backoff.failed(now, random));
-        }
-        self.last_failure = Some(FailedDial {
-            number,
-            isolation: isolation.clone(),
-            failure: failure.clone(),
-        });
     }
 
     /// What a call hears for which no dial is made.
@@ -337,6 +327,9 @@ impl<S: Socket> State<S> {
         }
     }
 }
+
+/// Why a gateway cannot be reached that takes connections.
+const UNANSWERED: &str = "its connection broke before HELLO was answered";
 
 /// Nobody waited for what became of the handshake.
 fn unanswered() -> SdkError {
@@ -368,6 +361,25 @@ impl<S: Socket> DialPermit<'_, S> {
         self.since.elapsed()
     }
 
+    /// Whom to dial, one after the other until one is reached.
+    pub(super) fn route(&self) -> &[Arc<Endpoint>] {
+        &self.route
+    }
+
+    /// Reports that a gateway could not be reached.
+    pub(super) fn not_reached(&self, gateway: &Arc<Endpoint>, why: &str) {
+        let mut state = self.pool.lock();
+        let random = &self.pool.random;
+        let now = Instant::now();
+        let at = (now, &**random);
+        state.gateways.failed(gateway, self.number, why, at);
+    }
+
+    /// Why gateways could not be reached, each with its address.
+    pub(super) fn failures(&self) -> Vec<String> {
+        self.pool.lock().gateways.failures()
+    }
+
     /// Reports what became of the dial: its connection is shared from now on, its failure is everybody's
     /// who waited for it. A dial that only its caller's own limit ended is nobody's: drop the permit.
     pub(super) fn finish(
@@ -385,6 +397,7 @@ impl<S: Socket> DialPermit<'_, S> {
                 result = Err(SdkError::closed().into());
             }
             Ok(connection) => {
+                state.gateways.reached(connection.gateway(), Instant::now());
                 state.connections.push(Arc::clone(connection));
                 // Runtimes that have ended and subjects leave connections behind: a bounded number of them.
                 if state.connections.len() > 2 * self.pool.max {
@@ -398,9 +411,15 @@ impl<S: Socket> DialPermit<'_, S> {
                 }
             }
             Err(failure) => {
-                let random = &self.pool.random;
-                let now = Instant::now();
-                state.dial_failed(self.number, &self.isolation, failure, now, random);
+                if failure.error.kind() == ErrorKind::Transport {
+                    let next_dial = state.gateways.next_dial(Instant::now());
+                    failure.cause = Cause::NotReached(next_dial);
+                }
+                state.last_failure = Some(FailedDial {
+                    number: self.number,
+                    isolation: self.isolation.clone(),
+                    failure: failure.clone(),
+                });
             }
         }
         drop(state);
@@ -462,7 +481,19 @@ mod tests {
     }
 
     fn pool() -> Pool<NoSocket> {
-        Pool::new(&SdkConfig::default(), Arc::new(Random::seeded(1)))
+        let endpoint = Arc::new("https://a".parse().unwrap());
+        let gateways = Gateways::new(&[endpoint]);
+        Pool::new(&SdkConfig::default(), gateways, Arc::new(Random::seeded(1)))
+    }
+
+    /// Nothing listens at any of the gateways.
+    fn refused(permit: DialPermit<'_, NoSocket>) {
+        permit
+            .route()
+            .iter()
+            .for_each(|gateway| permit.not_reached(gateway, "refused"));
+        let error = SdkError::new(ErrorKind::Transport, "refused");
+        assert!(permit.finish(Err(error.into()), None).is_err());
     }
 
     fn waker() -> &'static Waker {
@@ -499,8 +530,7 @@ mod tests {
         let (mut dialing, mut waiting, mut late) = (place(&pool), place(&pool), place(&pool));
         let permit = dial(&mut dialing, now);
         assert!(waits(&mut waiting, now));
-        let error = SdkError::new(ErrorKind::Transport, "refused");
-        assert!(permit.finish(Err(error.into()), None).is_err());
+        refused(permit);
         let Acquired::Failed(failure) = waiting.acquire(now, waker()) else {
             panic!("it does not hear of the failure");
         };
@@ -513,9 +543,7 @@ mod tests {
     fn after_a_failed_dial_the_next_one_waits_for_the_back_off() {
         let pool = pool();
         let now = Instant::now();
-        let error = SdkError::new(ErrorKind::Transport, "refused");
-        let permit = dial(&mut place(&pool), now);
-        assert!(permit.finish(Err(error.into()), None).is_err());
+        refused(dial(&mut place(&pool), now));
         let Acquired::Wait(until) = place(&pool).acquire(now, waker()) else {
             panic!("it may dial at once");
         };
@@ -598,9 +626,7 @@ mod tests {
         let pool = pool();
         let now = Instant::now();
         let (woken, counter) = counting_waker();
-        let error = SdkError::new(ErrorKind::Transport, "refused");
-        let permit = dial(&mut place(&pool), now);
-        assert!(permit.finish(Err(error.into()), None).is_err());
+        refused(dial(&mut place(&pool), now));
         let mut backing_off = place(&pool);
         assert!(matches!(
             backing_off.acquire(now, &woken),

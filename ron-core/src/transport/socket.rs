@@ -1,13 +1,14 @@
 //! What a connection needs of a socket. Nothing here waits.
 
+use super::race::Race;
 use super::timer::SpareTimers;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::net::{RecvFlags, SendFlags};
-use socket2::SockRef;
+use socket2::{Domain, Protocol, SockRef, Type};
 use std::io::{self, Read};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::Interest;
 
 /// Bytes that the system takes beyond what it has sent. A request that it has taken is nearly sent: the limit
@@ -84,8 +85,12 @@ pub(super) struct ThreadSocket {
 }
 
 impl ThreadSocket {
-    pub(super) fn connect(address: &SocketAddr, timeout: Duration) -> io::Result<Self> {
-        let stream = TcpStream::connect_timeout(address, timeout)?;
+    /// Connects to one of these addresses of a host.
+    pub(super) fn connect(
+        addresses: impl IntoIterator<Item = SocketAddr>,
+        until: Instant,
+    ) -> io::Result<Self> {
+        let stream = first_connected(Race::new(addresses), until)?;
         prepare(&stream)?;
         stream.set_read_timeout(Some(RECEIVE))?;
         Ok(Self {
@@ -105,20 +110,82 @@ impl ThreadSocket {
         let mut flags = PollFlags::empty();
         flags.set(PollFlags::IN, read);
         flags.set(PollFlags::OUT, write);
-        let timeout = Timespec {
-            tv_sec: i64::try_from(limit.as_secs()).unwrap_or(i64::MAX),
-            tv_nsec: limit.subsec_nanos().into(),
-        };
         count(|calls| calls.waits += 1);
         let mut descriptors = [PollFd::new(&self.stream, flags)];
-        match rustix::event::poll(&mut descriptors, Some(&timeout)) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
+        poll(&mut descriptors, limit)?;
         if !(descriptors[0].revents() - PollFlags::OUT).is_empty() {
             self.is_readable.store(true, Ordering::Relaxed);
         }
         Ok(())
+    }
+}
+
+/// The first of several connections that comes about. The others are closed.
+fn first_connected(mut race: Race, until: Instant) -> io::Result<TcpStream> {
+    let mut open: Vec<socket2::Socket> = Vec::new();
+    loop {
+        let now = Instant::now();
+        while let Some(address) = race.start(now) {
+            match begin_connecting(address) {
+                Ok(socket) => open.push(socket),
+                Err(error) => race.failed(error),
+            }
+        }
+        if open.is_empty() {
+            return Err(race.lost());
+        }
+        let left = race.next_at().map_or(until, |next| next.min(until));
+        let mut descriptors: Vec<_> = open
+            .iter()
+            .map(|socket| PollFd::new(socket, PollFlags::OUT))
+            .collect();
+        poll(&mut descriptors, left.saturating_duration_since(now))?;
+        let ready: Vec<bool> = descriptors
+            .iter()
+            .map(|descriptor| !descriptor.revents().is_empty())
+            .collect();
+        let mut ready = ready.into_iter();
+        let mut still_open = Vec::new();
+        for socket in open {
+            if ready.next() != Some(true) {
+                still_open.push(socket);
+                continue;
+            }
+            match socket.take_error()? {
+                None => {
+                    socket.set_nonblocking(false)?;
+                    return Ok(socket.into());
+                }
+                Some(error) => race.failed(error),
+            }
+        }
+        open = still_open;
+        // One that has failed at the last moment leaves no time for another one.
+        if Instant::now() >= until {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+    }
+}
+
+fn begin_connecting(address: SocketAddr) -> io::Result<socket2::Socket> {
+    let (domain, protocol) = (Domain::for_address(address), Protocol::TCP);
+    let socket = socket2::Socket::new(domain, Type::STREAM, Some(protocol))?;
+    socket.set_nonblocking(true)?;
+    match socket.connect(&address.into()) {
+        Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => Err(error),
+        Ok(()) | Err(_) => Ok(socket),
+    }
+}
+
+/// Waits for one of the descriptors, or until the limit is over or a signal comes.
+fn poll(descriptors: &mut [PollFd<'_>], limit: Duration) -> io::Result<()> {
+    let timeout = Timespec {
+        tv_sec: i64::try_from(limit.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: limit.subsec_nanos().into(),
+    };
+    match rustix::event::poll(descriptors, Some(&timeout)) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -5,6 +5,7 @@ pub(crate) mod capture;
 pub(crate) mod leaving;
 pub(crate) mod listener;
 pub(crate) mod peer;
+pub(crate) mod silent;
 
 use ron_app_sdk::{blocking, Capability, RonAppSdk, SdkConfig, TlsConfig};
 use ron_gateway::capability::KeyRing;

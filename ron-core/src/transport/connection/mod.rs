@@ -34,6 +34,7 @@ mod ticket;
 pub(crate) use exchange::{ConnectionId, Content, Exchange, Failure, Reply};
 pub(super) use ticket::{Receive, Step, Ticket};
 
+use super::endpoint::Endpoint;
 use super::proxy::Isolation;
 use super::socket::Socket;
 use super::tls::TlsSession;
@@ -47,7 +48,7 @@ use crate::telemetry::{ConnectionEvent, ConnectionLabel};
 use state::{lost, State, Wakes};
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 /// A connection to the gateway: TCP is established, TLS and HELLO are up to its callers.
@@ -99,6 +100,11 @@ impl<S: Socket> Connection<S> {
 
     pub(super) fn id(&self) -> ConnectionId {
         ConnectionId(self.label.number())
+    }
+
+    /// Where it leads.
+    pub(super) fn gateway(&self) -> &Arc<Endpoint> {
+        self.label.gateway()
     }
 
     /// Whether HELLO was answered.

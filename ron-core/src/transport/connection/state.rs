@@ -9,6 +9,7 @@ use crate::oap::Executed;
 use crate::retry::Cause;
 use crate::session::{Client, ClientEvent, Meta};
 use crate::telemetry::{ConnectionEvent, ConnectionLabel};
+use crate::transport::endpoint::Endpoint;
 use crate::transport::outgoing::Outgoing;
 use crate::transport::socket::Socket;
 use crate::transport::tls::{describe, refuses_client, OpenError, TlsSession, NO_ALPN};
@@ -17,12 +18,14 @@ use bytes::Bytes;
 use slab::Slab;
 use std::collections::VecDeque;
 use std::io;
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::Instant;
 use zeroize::Zeroizing;
 
 pub(super) struct State {
     id: ConnectionId,
+    gateway: Arc<Endpoint>,
     pub(super) metrics: Metrics,
     began: Instant,
     pub(super) tls: TlsSession,
@@ -87,6 +90,7 @@ impl State {
         let now = Instant::now();
         let mut state = Self {
             id: ConnectionId(label.number()),
+            gateway: Arc::clone(label.gateway()),
             metrics: label.metrics().clone(),
             began: now,
             tls,
@@ -395,11 +399,13 @@ impl State {
                     ErrorKind::Tls
                 };
                 self.is_refused = !self.is_established() && refuses_client(&error);
-                let error = SdkError::new(kind, describe(&error)).with_source(error);
+                let why = format!("{} ({})", describe(&error), self.gateway);
+                let error = SdkError::new(kind, why).with_source(error);
                 self.fail(socket, error, false, wakes);
             }
             Err(OpenError::NoAlpn) => {
-                self.fail(socket, SdkError::new(ErrorKind::Tls, NO_ALPN), false, wakes);
+                let why = format!("{NO_ALPN} ({})", self.gateway);
+                self.fail(socket, SdkError::new(ErrorKind::Tls, why), false, wakes);
             }
             Err(OpenError::Consumer(violation)) => {
                 self.metrics.violated(violation.kind());

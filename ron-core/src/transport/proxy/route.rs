@@ -8,7 +8,6 @@ use crate::transport::endpoint::Endpoint;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
 use zeroize::Zeroizing;
 
 /// What Tor keeps streams apart by is the pair of user and password; the user alone differs.
@@ -94,8 +93,16 @@ impl Proxy {
         }
     }
 
-    /// It has answered, and does not connect to the gateway.
-    pub(in crate::transport) fn refused(&self, gateway: &Endpoint, refusal: &Refusal) -> SdkError {
+    pub(in crate::transport) fn is_tor(&self) -> bool {
+        self.is_tor
+    }
+
+    /// It has answered, and does not connect to the gateway: why, where it may connect to another one.
+    pub(in crate::transport) fn refused(
+        &self,
+        gateway: &Endpoint,
+        refusal: &Refusal,
+    ) -> Result<String, SdkError> {
         let what = match refusal {
             Refusal::Stranger(how) => format!("{how}: another service may listen there"),
             Refusal::Credentials if self.is_tor => {
@@ -111,27 +118,30 @@ impl Proxy {
             Refusal::Forbidden(said) => format!("{said}: it does not allow connections to there"),
             Refusal::Failed(said) => said.clone(),
         };
-        let kind = match refusal {
-            Refusal::Failed(_) => ErrorKind::Transport,
-            _ => ErrorKind::Config,
-        };
-        self.error(gateway, kind, &what)
+        match refusal {
+            Refusal::Failed(_) => self.not_connected(gateway, &what),
+            _ if self.is_tor => self.not_connected(gateway, &what),
+            _ => Err(SdkError::new(
+                ErrorKind::Config,
+                format!("proxy: the one at {} {what}", self.address.place()),
+            )),
+        }
     }
 
-    /// It could not be reached, or was lost before it had answered.
+    /// It could not be reached, or was lost before it had answered: why, where it is not Tor. The limit is for timeouts.
     pub(in crate::transport) fn lost(
         &self,
         gateway: &Endpoint,
         error: &io::Error,
         is_connected: bool,
-        limit: Duration,
-    ) -> SdkError {
+        limit: &str,
+    ) -> Result<String, SdkError> {
         let what = match (error.kind(), is_connected) {
             (io::ErrorKind::TimedOut, false) => {
-                format!("could not be reached within timeouts.connect ({limit:?})")
+                format!("could not be reached {limit}")
             }
             (io::ErrorKind::TimedOut, true) => {
-                format!("did not answer within timeouts.connect ({limit:?})")
+                format!("did not answer {limit}")
             }
             (io::ErrorKind::ConnectionRefused, false) => {
                 "could not be reached: nothing listens there".to_owned()
@@ -142,23 +152,17 @@ impl Proxy {
             }
             (_, true) => format!("was lost before it had answered: {error}"),
         };
-        self.error(gateway, ErrorKind::Transport, &what)
+        self.not_connected(gateway, &what)
     }
 
-    fn error(&self, gateway: &Endpoint, kind: ErrorKind, what: &str) -> SdkError {
+    fn not_connected(&self, gateway: &Endpoint, what: &str) -> Result<String, SdkError> {
         let place = self.address.place();
-        let kind = match self.is_tor {
-            true => ErrorKind::TorUnavailable,
-            false => kind,
-        };
-        let message = match kind {
-            ErrorKind::TorUnavailable => {
-                format!("no connection to the gateway at {gateway}: Tor at {place} {what}")
-            }
-            ErrorKind::Config => format!("proxy: the one at {place} {what}"),
-            _ => format!("no connection to the gateway at {gateway}: the proxy at {place} {what}"),
-        };
-        SdkError::new(kind, message)
+        if self.is_tor {
+            let message =
+                format!("no connection to the gateway at {gateway}: Tor at {place} {what}");
+            return Err(SdkError::new(ErrorKind::TorUnavailable, message));
+        }
+        Ok(format!("the proxy at {place} {what}"))
     }
 }
 
@@ -240,14 +244,14 @@ mod tests {
             Refusal::Forbidden(said()),
             Refusal::Failed(said()),
         ] {
-            let error = tor().refused(&gateway, &refusal);
+            let error = tor().refused(&gateway, &refusal).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::TorUnavailable, "{error}");
             assert!(error.to_string().contains("Tor at 127.0.0.1:9050 "));
         }
         for kind in [io::ErrorKind::TimedOut, io::ErrorKind::ConnectionRefused] {
             for is_connected in [false, true] {
-                let limit = Duration::from_secs(1);
-                let error = tor().lost(&gateway, &kind.into(), is_connected, limit);
+                let lost = tor().lost(&gateway, &kind.into(), is_connected, "in time");
+                let error = lost.unwrap_err();
                 assert_eq!(error.kind(), ErrorKind::TorUnavailable, "{error}");
             }
         }
