@@ -69,10 +69,9 @@ fn table() -> String {
             (SettingKind::Duration, default) => readable(setting, default),
             (_, default) => format!("`{default}`"),
         };
-        let live = if setting.is_live() { " *Live.*" } else { "" };
         writeln!(
             table,
-            "| `{name}`<br>`{}` | `{}`<br>`{}` | {default} | {} | {}{live} |",
+            "| `{name}`<br>`{}` | `{}`<br>`{}` | {default} | {} | {} |",
             setting.variable(),
             name.replace('.', "_"),
             option_of_node(name),

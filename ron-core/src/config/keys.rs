@@ -27,11 +27,10 @@ const FALLBACK_ADDRS: usize = 8;
 const FALLBACK_RULE: &str =
     "at most 8 addresses with commas between them, each https://host or https://host:port";
 
-/// A setting: its name, its value, whether a client that is at work takes another one, and what it is for.
+/// A setting: its name, its value, and what it is for.
 pub(super) struct Key {
     pub(super) name: &'static str,
     pub(super) value: Value,
-    pub(super) is_live: bool,
     description: &'static str,
 }
 
@@ -56,7 +55,6 @@ pub(super) static KEYS: [Key; 25] = [
                 Ok(())
             },
         }),
-        is_live: false,
         description: "How the gateway is reached. With `tor`, `overall_timeout_ms` is 30000 and `timeouts.connect_ms` 20000 unless set.",
     },
     Key {
@@ -71,7 +69,6 @@ pub(super) static KEYS: [Key; 25] = [
                 Ok(())
             },
         }),
-        is_live: false,
         description: "The gateway: `https://` and a host, with a port where it is not 443.",
     },
     Key {
@@ -88,37 +85,31 @@ pub(super) static KEYS: [Key; 25] = [
                 Ok(())
             },
         }),
-        is_live: false,
         description: "Further gateways of the same kind, in the order in which they are tried where the one in use cannot be reached.",
     },
     Key {
         name: "overall_timeout_ms",
         value: Value::Duration(field!(overall_timeout), OVERALL_TIMEOUT),
-        is_live: true,
         description: "The limit of a call that sets none of its own.",
     },
     Key {
         name: "timeouts.connect_ms",
         value: Value::Duration(field!(timeouts.connect), TIMEOUT),
-        is_live: true,
         description: "For TCP, TLS and HELLO together.",
     },
     Key {
         name: "timeouts.read_ms",
         value: Value::Duration(field!(timeouts.read), TIMEOUT),
-        is_live: true,
         description: "Without one byte of an answer that has begun.",
     },
     Key {
         name: "timeouts.write_ms",
         value: Value::Duration(field!(timeouts.write), TIMEOUT),
-        is_live: true,
         description: "Without one byte of a request that has begun being accepted.",
     },
     Key {
         name: "tls.ca",
         value: Value::Path(field!(tls.ca)),
-        is_live: false,
         description: "A PEM file of authorities that are trusted in addition to the system's. Not together with `tls.pin`.",
     },
     Key {
@@ -134,19 +125,16 @@ pub(super) static KEYS: [Key; 25] = [
                 Ok(())
             },
         }),
-        is_live: false,
         description: "The gateway's public key. It replaces every authority: only that the peer holds this key counts.",
     },
     Key {
         name: "tls.client_cert",
         value: Value::Path(field!(tls.client_cert)),
-        is_live: false,
         description: "A PEM file with the certificate that is shown to a gateway that asks for one, and with those that lead to its authority. Together with `tls.client_key`.",
     },
     Key {
         name: "tls.client_key",
         value: Value::Path(field!(tls.client_key)),
-        is_live: false,
         description: "A PEM file with the private key of `tls.client_cert`.",
     },
     Key {
@@ -164,7 +152,6 @@ pub(super) static KEYS: [Key; 25] = [
                 Ok(())
             },
         }),
-        is_live: false,
         description: "The proxy that connections go through. With `socks5` the gateway's name is looked up here, else by the proxy. Not together with Tor.",
     },
     Key {
@@ -179,79 +166,66 @@ pub(super) static KEYS: [Key; 25] = [
                 Ok(())
             },
         }),
-        is_live: false,
         description: "Where Tor listens for SOCKS connections, on this machine.",
     },
     Key {
         name: "pool.max",
         value: Value::Size(field!(pool.max), POOL_MAX),
-        is_live: false,
         description: "Connections at most. Another one is opened when three quarters of the open ones' calls are in use.",
     },
     Key {
         name: "backoff.base_ms",
         value: Value::Duration(field!(backoff.base), BACKOFF),
-        is_live: true,
         description: "The longest wait after the first attempt; no longer than `backoff.cap_ms`.",
     },
     Key {
         name: "backoff.factor",
         value: Value::Number(field!(backoff.factor), BACKOFF_FACTOR),
-        is_live: true,
         description: "How much longer the longest wait is after each attempt.",
     },
     Key {
         name: "backoff.cap_ms",
         value: Value::Duration(field!(backoff.cap), BACKOFF),
-        is_live: true,
         description: "The longest wait between attempts.",
     },
     Key {
         name: "backoff.max_attempts",
         value: Value::Count(field!(backoff.max_attempts), MAX_ATTEMPTS),
-        is_live: true,
         description: "Attempts of one call, the first one included.",
     },
     Key {
         name: "idempotency.enabled",
         value: Value::Flag(field!(idempotency.enabled)),
-        is_live: false,
         description: "Whether a put, send or publish without a key gets a fresh one, so that it can be repeated safely.",
     },
     Key {
         name: "cache.enabled",
         value: Value::Flag(field!(cache.enabled)),
-        is_live: false,
         description: "Whether objects that `storage_get` has fetched are kept, for the capability that fetched them.",
     },
     Key {
         name: "cache.max_entries",
         value: Value::Size(field!(cache.max_entries), CACHE_ENTRIES),
-        is_live: false,
         description: "Objects in the cache at most.",
     },
     Key {
         name: "cache.max_bytes",
         value: Value::Size(field!(cache.max_bytes), CACHE_BYTES),
-        is_live: false,
         description: "Bytes of them at most, 1 KiB to 64 GiB; 64 MiB unless set.",
     },
     Key {
         name: "cache.ttl_ms",
         value: Value::Duration(field!(cache.ttl), CACHE_TTL),
-        is_live: false,
         description: "How long an object is kept.",
     },
     Key {
         name: "cache.verify_puts",
         value: Value::Flag(field!(cache.verify_puts)),
-        is_live: false,
         description: "Whether a put is hashed locally and compared with the gateway's receipt.",
     },
     Key {
         name: "tracing.enabled",
         value: Value::Flag(field!(tracing.enabled)),
-        is_live: false,
         description: "Whether calls and connections have spans and events, and calls say which trace they are part of.",
     },
 ];
@@ -318,11 +292,6 @@ impl Setting {
     /// What it is for, in a line.
     pub fn description(self) -> &'static str {
         self.0.description
-    }
-
-    /// Whether a client takes another value while it is at work, by `update_config`.
-    pub fn is_live(self) -> bool {
-        self.0.is_live
     }
 }
 
