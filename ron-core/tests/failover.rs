@@ -283,6 +283,23 @@ fn a_gateway_that_says_nothing_takes_its_share_of_the_time_to_connect() {
     }
 }
 
+/// As a gateway does that is just going, or whatever stands before one that is gone.
+#[test]
+fn a_gateway_that_takes_connections_and_drops_them_is_left() {
+    let (gateways, listener) = (
+        Gateways::start(1),
+        TcpListener::bind("127.0.0.1:0").unwrap(),
+    );
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || listener.incoming().for_each(drop));
+    let config = several(&gateways.trust, &[address, gateways.address(0)]);
+    let sdk = blocking::RonAppSdk::new(config).unwrap();
+    let calls = sdk.with(capability()).timeout(LIMIT).with_report();
+    let (stored, report) = calls.storage_put(b"x").unwrap();
+    assert_eq!(report.attempts, 2);
+    assert_eq!(calls.storage_get(stored).unwrap().1.attempts, 1);
+}
+
 /// Who is there and not whom it should be is somebody's mistake or worse: nobody goes on as if nothing was.
 #[test]
 fn a_gateway_with_another_certificate_is_not_passed_over() {
