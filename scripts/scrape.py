@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Lets a Prometheus of its own scrape a service, and asks it what the alerts and the dashboard would.
 
-  scripts/scrape.py FOLDER HOST:PORT    Prometheus keeps its data in FOLDER; the service answers /metrics
+scripts/scrape.py FOLDER HOST:PORT    Prometheus keeps its data in FOLDER; the service answers /metrics
 """
 
 import json
@@ -22,7 +22,7 @@ EXPECTED = [
     'sum(sdk_requests_total{endpoint="storage.put",outcome="ok"}) > 5',
     'sum(sdk_requests_total{endpoint="storage.get",outcome="ok"}) > 5',
     'sum(sdk_request_latency_seconds_count{endpoint="storage.get"}) > 5',
-    'histogram_quantile(0.95, sum by (le) (sdk_request_latency_seconds_bucket)) < 60',
+    "histogram_quantile(0.95, sum by (le) (sdk_request_latency_seconds_bucket)) < 60",
     'sum(sdk_backoff_retries_total{reason="server"}) > 0',
     'sum(sdk_integrity_verify_total{outcome="ok"}) > 10',
     "sdk_storage_put_bytes_total > 0",
